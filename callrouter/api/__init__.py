@@ -1,0 +1,1 @@
+"""The REST surface. It translates and decides nothing."""

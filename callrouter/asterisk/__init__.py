@@ -1,0 +1,1 @@
+"""The border to Asterisk: the only package that imports panoramisk and pyst2."""

@@ -1,0 +1,1 @@
+"""The life of a call: session, menu, journal, live board."""

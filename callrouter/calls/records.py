@@ -1,0 +1,115 @@
+"""Call records: what the PBX wrote of a call in its journal, as values.
+
+Times are whole microseconds since 1970 UTC, as the PBX's clock told them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from callrouter.incidents.model import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A call reached the dialplan.
+
+    node:    the PBX that wrote it
+    origin:  citizen, agency, neighbour or operator
+    trunk:   key of the trunk it came in by, or of the operator whose phone it is
+    number, name: as the caller's side gave them; empty when withheld. At most 64 and 200 characters.
+    channel, uniqueid: the PBX's own names, for its logs; not identities (they repeat)
+    """
+
+    call: UUID
+    at: int
+    node: str
+    origin: str
+    trunk: str
+    number: str
+    name: str
+    channel: str
+    uniqueid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One step of a plan, as it ran.
+
+    n:       from 1, in order
+    kind:    dial, ringgroup, announce, record, static
+    label:   what was tried: ``agency/contact`` names joined by ``+``, a ring group, a clip
+    pickup:  when a device answered; human: when a person was proven (None: never)
+    by:      endpoint that answered
+    result:  talked, short, busy, congestion, unavailable, noanswer, declined, dropped, full, nobody, timeout, left,
+             recorded, nothing, done, began (the caller left, or the PBX died, while it ran)
+    cause:   the SIP status of the last leg ("SIP 486 Busy Here"), or empty
+    """
+
+    n: int
+    kind: str
+    label: str
+    begun: int
+    pickup: int | None
+    human: int | None
+    ended: int | None
+    by: str
+    result: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A call left the PBX.
+
+    answered: when the PBX answered the caller; chosen: when the menu ended; human: the first human's time
+    choice:   the digit, or operator, silent, wrong, none; category its key or empty
+    stage:    where the call was: opened, menu, plan, agency, operator, talking, message, after
+    path:     service, or failsafe (the service was away or too slow)
+    plan:     the steps as they were handed to the PBX
+    """
+
+    call: UUID
+    at: int
+    node: str
+    answered: int | None
+    chosen: int | None
+    human: int | None
+    choice: str
+    category: str
+    language: str
+    stage: str
+    path: str
+    version: int | None
+    route: str
+    plan: str
+    outcome: Outcome
+    recording: str
+    cause: str
+    attempts: tuple[Attempt, ...]
+
+
+Record = Opened | Ended
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A line of the journal that could not be read: set aside, never dropped."""
+
+    line: bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class JournalBatch:
+    """Some complete lines of one journal file.
+
+    file:   its name (no folder); offset: the byte just after the last line of the batch
+    """
+
+    node: str
+    file: str
+    offset: int
+    records: tuple[Record, ...]
+    rejected: tuple[Rejected, ...]

@@ -1,0 +1,1 @@
+"""Incidents: what calls are about."""

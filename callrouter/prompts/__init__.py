@@ -1,0 +1,1 @@
+"""Spoken texts: the catalogue and how clips are made from it."""

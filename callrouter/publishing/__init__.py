@@ -1,0 +1,1 @@
+"""How a routing table becomes the one in force."""

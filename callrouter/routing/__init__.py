@@ -1,0 +1,1 @@
+"""Routing tables and decisions. Pure: no clock, no network, no database."""

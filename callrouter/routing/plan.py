@@ -1,0 +1,73 @@
+"""A plan: the steps that one call goes through, with every name resolved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One number to ring on one trunk, for one contact of an agency."""
+
+    agency: str
+    contact: str
+    trunk: str
+    number: str
+    confirm: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """Ring these targets together for `ring_s` seconds."""
+
+    targets: tuple[Target, ...]
+    ring_s: int
+    announce: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """Wait up to `wait_s` seconds for an operator of `group`; skipped when `max_waiting` callers wait already.
+
+    `last`: this is the last resort (its own queue, with a spoken way out to a message).
+    """
+
+    group: str
+    wait_s: int
+    max_waiting: int
+    last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Say the catalogue's clip `prompt`."""
+
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Take a message of up to `max_s` seconds."""
+
+    max_s: int
+
+
+Step = Dial | Ring | Announce | Record
+Basis = Literal["route", "default"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `decide` answers.
+
+    steps:       in order; the last two are always the last resort (operators, then a message)
+    route:       key of the route that won, or None where no route matched (operators at once)
+    urgency:     the category's priority, 0 to 10; orders the queue
+    version:     number of the table version that was asked
+    """
+
+    steps: tuple[Step, ...]
+    route: str | None
+    urgency: int
+    version: int

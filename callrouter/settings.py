@@ -1,0 +1,164 @@
+"""Settings, from the environment: every name below with the prefix ``CALLROUTER_``."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from callrouter.errors import OperatorError
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[float, Field(gt=0, le=600)]
+Digits = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Timers(BaseSettings):
+    """How long things may take, in seconds, as the dialplan and the service use them.
+
+    The defaults are what a caller should meet; tests use shorter ones.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="CALLROUTER_TIMER_", frozen=True, extra="forbid")
+
+    lease_s: Seconds = 2
+    """The service's time to answer a waiting call; then the PBX goes on alone."""
+    digit_s: Seconds = 5
+    """Silence after the menu before it is repeated."""
+    menu_tries: Annotated[int, Field(ge=1, le=5)] = 3
+    no_progress_s: Annotated[int, Field(ge=1, le=15)] = 5
+    """A trunk that gives no sign of ringing is given up after this."""
+    confirm_s: Annotated[int, Field(ge=1, le=15)] = 4
+    """Time for the 1 after the announcement."""
+    short_talk_s: Seconds = 3
+    """A callee who vanishes within this is taken as no answer."""
+    member_ring_s: Annotated[int, Field(ge=1, le=60)] = 15
+    """How long an operator's phone rings before the group is rung anew."""
+    static_ring_s: Annotated[int, Field(ge=1, le=60)] = 25
+    after_s: Annotated[int, Field(ge=1, le=10)] = 4
+    """After a talk that the callee ended: time to press 0 for an operator."""
+    message_silence_s: Annotated[int, Field(ge=1, le=30)] = 5
+    """Silence that ends a message."""
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Paths are created where missing; see `load` for errors."""
+
+    model_config = SettingsConfigDict(env_prefix="CALLROUTER_", frozen=True, extra="ignore")
+
+    state: Path = Path(".state")
+    """Folder for everything that is written: database, journal, rendered PBX configuration, prompts."""
+    node: Digits = "pbx1"
+    """Name of the PBX beside this service."""
+    database_url: SecretStr | None = None
+    """SQLAlchemy URL, ``sqlite:///file`` or ``postgresql://user:password@host/name``; default: SQLite in `state`."""
+    language: Annotated[str, Field(pattern="^(id|en)$")] = "id"
+    """Language of messages to operators and admins."""
+
+    sip_host: str = "127.0.0.1"
+    sip_port: Port = 5060
+    rtp_from: Port = 20000
+    rtp_to: Port = 29999
+    agi_host: str = "127.0.0.1"
+    agi_port: Port = 4573
+    agi_peers: tuple[str, ...] = ("127.0.0.1",)
+    """Addresses that may ask over AGI: the PBX's."""
+    ami_host: str = "127.0.0.1"
+    ami_port: Port = 5038
+    api_host: str = "127.0.0.1"
+    api_port: Port = 8112
+    allow_public_bind: bool = False
+    """Must be true before AGI or REST may listen on anything but loopback."""
+
+    pbx_root: Path | None = None
+    """Folder of an unpacked Asterisk; unset: the system's own."""
+    asterisk_timezone: str | None = None
+    """TZ of the PBX process; unset: the host's. The centre's zone is the table's, whatever this says."""
+
+    log_format: Annotated[str, Field(pattern="^(json|text)$")] = "json"
+    log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
+
+    max_sessions: Annotated[int, Field(ge=1, le=10_000)] = 500
+    """AGI sessions at once; one more is refused, and the PBX serves that caller alone."""
+    writer_queue: Annotated[int, Field(ge=10, le=1_000_000)] = 10_000
+    timers: Timers = Field(default_factory=Timers)
+
+    @field_validator("sip_host", "agi_host", "ami_host", "api_host")
+    @classmethod
+    def _address(cls, host: str) -> str:
+        try:
+            return str(ipaddress.ip_address(host))
+        except ValueError:
+            raise ValueError("must be a numeric IP address") from None
+
+    @property
+    def database(self) -> str:
+        """The database's URL, credentials included: never log it."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.state.resolve() / 'callrouter.db'}"
+
+    @property
+    def pbx_dir(self) -> Path:
+        """Folder of the running PBX's files."""
+        return self.state.resolve() / "asterisk"
+
+    @property
+    def journal_dir(self) -> Path:
+        """Folder of the journal that the PBX writes and the service reads."""
+        return self.state.resolve() / "journal"
+
+    @property
+    def prompts_dir(self) -> Path:
+        """Folder of the made and recorded clips."""
+        return self.state.resolve() / "prompts"
+
+    @property
+    def recordings_dir(self) -> Path:
+        """Folder of callers' messages."""
+        return self.state.resolve() / "recordings"
+
+    @property
+    def secrets_dir(self) -> Path:
+        """Folder of generated secrets."""
+        return self.state.resolve() / "secrets"
+
+
+def load(**overrides: Any) -> Settings:
+    """Read the settings. Raises OperatorError naming each bad one (never echoing a secret)."""
+    try:
+        settings = Settings(**overrides)
+    except ValidationError as error:
+        bad = "; ".join(
+            f"{_name(e['loc'])}: {e['msg']}" for e in error.errors(include_input=False, include_url=False)
+        )
+        raise OperatorError(f"Bad setting: {bad}.", "Correct it in the environment and start again.") from None
+    if settings.rtp_from >= settings.rtp_to:
+        raise OperatorError(
+            "Bad setting: CALLROUTER_RTP_FROM is not below CALLROUTER_RTP_TO.", "Give a range of ports."
+        )
+    if not settings.allow_public_bind:
+        for name in ("agi_host", "api_host", "ami_host"):
+            if not _loopback(getattr(settings, name)):
+                raise OperatorError(
+                    f"Bad setting: CALLROUTER_{name.upper()} is not a loopback address.",
+                    "Use 127.0.0.1, or set CALLROUTER_ALLOW_PUBLIC_BIND=true if the network is closed to others.",
+                )
+    return settings
+
+
+def _name(loc: tuple[int | str, ...]) -> str:
+    parts = [str(part).upper() for part in loc]
+    if parts[0] in Timers.model_fields or (parts and parts[0].lower() in Timers.model_fields):
+        return "CALLROUTER_TIMER_" + "_".join(parts)
+    return "CALLROUTER_" + "_".join(parts)
