@@ -75,6 +75,8 @@ class Settings(BaseSettings):
     """Addresses that may ask over AGI: the PBX's."""
     ami_host: str = "127.0.0.1"
     ami_port: Port = 5038
+    ami_peers: tuple[str, ...] = ("127.0.0.0/255.0.0.0",)
+    """Networks from which the PBX takes AMI logins: the service's."""
     api_host: str = "127.0.0.1"
     api_port: Port = 8112
     allow_public_bind: bool = False
@@ -100,6 +102,19 @@ class Settings(BaseSettings):
             return str(ipaddress.ip_address(host))
         except ValueError:
             raise ValueError("must be a numeric IP address") from None
+
+    @field_validator("agi_peers")
+    @classmethod
+    def _addresses(cls, peers: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(cls._address(peer) for peer in peers)
+
+    @field_validator("ami_peers")
+    @classmethod
+    def _networks(cls, peers: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(ipaddress.ip_network(peer).with_netmask for peer in peers)
+        except ValueError:
+            raise ValueError("must be networks such as 127.0.0.0/8") from None
 
     @property
     def database(self) -> str:

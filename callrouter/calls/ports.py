@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from callrouter.calls.menu import MenuData
 from callrouter.calls.records import JournalBatch, Opened
 from callrouter.routing.facts import Facts
 from callrouter.routing.plan import Plan
@@ -42,6 +43,24 @@ class Line(Protocol):
 
     async def gosub(self, context: str, *, within_s: float) -> None:
         """Run a subroutine of the dialplan; LineFailed if it takes longer than `within_s` seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class MenuResult:
+    """What the menu ended in: `choice` is a digit, operator, silent, wrong or none; `language` the last one heard."""
+
+    choice: str
+    language: str
+
+
+class DialplanTalk(Protocol):
+    """What a session says to the dialplan about its caller. Every method raises CallerGone or LineFailed."""
+
+    async def menu(self, data: MenuData) -> MenuResult:
+        """Play the menu to the caller and return what he chose."""
+
+    async def hand_over(self, plan: Plan) -> str:
+        """Give the plan to the PBX, which goes on by it; return the text it was given."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,18 +8,26 @@ Everything here is a frozen value; a table that exists is internally consistent 
 from __future__ import annotations
 
 import ipaddress
-from collections import Counter
+import unicodedata
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from callrouter.routing.consistency import problems
 
 # Every key becomes a part of a dialplan argument, a SIP endpoint's name or a file's name, so its alphabet is closed.
-Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
-Number = Annotated[str, StringConstraints(pattern=r"^\+?[0-9]{1,20}$")]
-Digit = Annotated[str, StringConstraints(pattern=r"^[1-9]$")]
-Urn = Annotated[str, StringConstraints(pattern=r"^urn:service:[a-z0-9.-]{1,80}$")]
+KEY_PATTERN = r"^[a-z][a-z0-9-]{0,30}$"
+TARGET_PATTERN = r"^[a-z][a-z0-9-]{0,30}/[a-z][a-z0-9-]{0,30}$"
+NUMBER_PATTERN = r"^\+?[0-9]{1,20}$"
+DIGIT_PATTERN = r"^[1-9]$"
+URN_PATTERN = r"^urn:service:[a-z0-9.-]{1,80}$"
+Key = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
+Number = Annotated[str, StringConstraints(pattern=NUMBER_PATTERN)]
+Digit = Annotated[str, StringConstraints(pattern=DIGIT_PATTERN)]
+Urn = Annotated[str, StringConstraints(pattern=URN_PATTERN)]
 
 MAX_TARGETS = 8
 MAX_STEPS = 8
@@ -33,9 +41,17 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+# Control characters, line and paragraph separators, lone surrogates; and what turns the direction of writing,
+# so that a log or a screen would show another name than the one that is stored.
+_NOT_IN_NAMES = frozenset({"Cc", "Zl", "Zp", "Cs"})
+_TURNS_WRITING = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
 def _one_line(text: str) -> str:
-    if any(ord(c) < 0x20 or ord(c) == 0x7F for c in text):
+    if any(c in _TURNS_WRITING or unicodedata.category(c) in _NOT_IN_NAMES for c in text):
         raise ValueError("control characters and line breaks are not allowed in a name")
+    if not text.strip():
+        raise ValueError("a name must not be blank")
     return text
 
 
@@ -79,9 +95,13 @@ class Trunk(Value):
     @classmethod
     def _address(cls, host: str) -> str:
         try:
-            return str(ipaddress.ip_address(host))
+            address = ipaddress.ip_address(host)
         except ValueError:
             raise ValueError("a trunk's host is an IP address (a name could resolve to a stranger)") from None
+        # A scope ("%…") may hold any character, line breaks too, and would reach the PBX's configuration.
+        if "%" in host or address.is_unspecified or address.is_multicast:
+            raise ValueError("a trunk's host is the address of one machine, without a scope")
+        return str(address)
 
 
 class Contact(Value):
@@ -152,8 +172,8 @@ class DialStep(Value):
     """Ring agencies' contacts, all at once."""
 
     kind: Literal["dial"] = "dial"
-    targets: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}/[a-z][a-z0-9-]{0,30}$")], ...] = (
-        Field(min_length=1, max_length=MAX_TARGETS)
+    targets: tuple[Annotated[str, StringConstraints(pattern=TARGET_PATTERN)], ...] = Field(
+        min_length=1, max_length=MAX_TARGETS
     )
     """Each ``agency/contact``."""
     ring_s: int = Field(default=20, ge=1, le=60)
@@ -261,9 +281,11 @@ class RoutingTable(Value):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        problems = list(_problems(self))
-        if problems:
-            raise ValueError("; ".join(problems))
+        found = problems(self)
+        if found:
+            sentences = "; ".join(f"{p.pointer}: {p.sentence}" for p in found)
+            # The context keeps each problem apart, for who shows them one by one.
+            raise PydanticCustomError("inconsistent", "{sentences}", {"sentences": sentences, "problems": found})
         return self
 
     def trunk(self, key: str) -> Trunk | None:
@@ -273,50 +295,3 @@ class RoutingTable(Value):
     def category(self, key: str) -> Category | None:
         """Return the category of that key, or None."""
         return next((c for c in self.routing.categories if c.key == key), None)
-
-
-def _problems(table: RoutingTable) -> list[str]:
-    directory, routing = table.directory, table.routing
-    trunks = {t.key for t in directory.trunks}
-    contacts = {f"{a.key}/{c.key}" for a in directory.agencies for c in a.contacts}
-    operators = {o.key for o in directory.operators}
-    groups = {g.key for g in routing.ring_groups}
-    categories = {c.key for c in routing.categories}
-    found: list[str] = []
-
-    def doubled(what: str, names: list[str]) -> None:
-        found.extend(f"{what} {name!r} is given {n} times" for name, n in Counter(names).items() if n > 1)
-
-    def known(where: str, what: str, names: tuple[str, ...], among: set[str]) -> None:
-        found.extend(f"{where} names {what} {name!r}, which does not exist" for name in names if name not in among)
-
-    doubled("trunk", [t.key for t in directory.trunks])
-    doubled("trunk address", [f"{t.host}:{t.port}" for t in directory.trunks])
-    doubled("agency", [a.key for a in directory.agencies])
-    doubled("operator", [o.key for o in directory.operators])
-    doubled("category", [c.key for c in routing.categories])
-    doubled("menu digit", [c.digit for c in routing.categories])
-    doubled("ring group", [g.key for g in routing.ring_groups])
-    doubled("route", [r.key for r in routing.routes])
-    doubled("route priority", [str(r.priority) for r in routing.routes])
-    if routing.menu.switch_digit in {c.digit for c in routing.categories}:
-        found.append(f"menu digit {routing.menu.switch_digit!r} both chooses a category and switches the language")
-    for agency in directory.agencies:
-        doubled(f"agency {agency.key!r}: contact", [c.key for c in agency.contacts])
-        known(f"agency {agency.key!r}", "trunk", tuple(c.trunk for c in agency.contacts), trunks)
-    for group in routing.ring_groups:
-        doubled(f"ring group {group.key!r}: member", list(group.members))
-        known(f"ring group {group.key!r}", "operator", group.members, operators)
-    for route in routing.routes:
-        where = f"route {route.key!r}"
-        known(where, "category", route.when.category, categories)
-        known(where, "trunk", route.when.trunk, trunks)
-        for step in route.steps:
-            if isinstance(step, DialStep):
-                doubled(f"{where}: target", list(step.targets))
-                known(where, "contact", step.targets, contacts)
-            elif isinstance(step, RingGroupStep):
-                known(where, "ring group", (step.group,), groups)
-    known("the last resort", "ring group", (routing.last_resort.group,), groups)
-    known("the static numbers", "trunk", tuple(n.trunk for n in routing.static_numbers), trunks)
-    return found

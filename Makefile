@@ -1,0 +1,78 @@
+# Every target works in a fresh clone: it makes ready what it needs, and nothing twice.
+# `make help` lists them.
+
+PYTHON ?=
+UV ?= uv
+ARGS ?=
+BREAK ?=
+TABLE ?=
+PYTEST_ARGS ?=
+export PYTHON BREAK TABLE
+
+BIN := .venv/bin
+LOCK := $(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+        --no-emit-index-url --no-header --no-annotate
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test check lint type imports format scripts-lint lock wheel images clean distclean
+
+help:  ## This list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
+	@echo
+	@echo "  make demo BREAK=agency-audio   ends non-zero and says what broke"
+	@echo "  make run TABLE=FILE            takes another routing table; ARGS='…' passes options on"
+	@echo "  make test PYTEST_ARGS='-k …'   runs some of the tests"
+
+demo:  ## Calls from start to end on a real Asterisk, with a table of their times
+	@scripts/setup.sh demo
+	@scripts/with-pbx.sh demo $(BIN)/python -m demo $(ARGS)
+
+run:  ## Leave PBX and service up, to ring 112 with a softphone
+	@scripts/setup.sh demo
+	@scripts/with-pbx.sh demo $(BIN)/callrouter up $(ARGS)
+
+setup:  ## All that the tests need, without running them
+	@scripts/setup.sh test
+
+test: setup  ## All checks and all tests
+	@checks=0; $(MAKE) --no-print-directory --keep-going check || checks=1; \
+	scripts/with-pbx.sh test $(BIN)/python -m pytest -n 3 $(PYTEST_ARGS); tests=$$?; \
+	[ $$checks -eq 0 ] || echo "make check failed: see above."; \
+	exit $$((checks || tests))
+
+check: lint type imports  ## What needs no PBX: style, types, direction of imports
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+type: setup
+	$(BIN)/mypy
+
+imports: setup
+	$(BIN)/lint-imports
+
+format: setup  ## Lay out the code and put imports in order
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+scripts-lint:  ## The shell scripts (needs shellcheck)
+	shellcheck --external-sources scripts/*.sh .ci/run
+
+lock:  ## Renew the locks from pyproject.toml (needs uv)
+	$(LOCK) --upgrade --group dev --output-file requirements.lock
+	$(LOCK) --group demo --constraint requirements.lock --output-file requirements-demo.lock
+	$(LOCK) --constraint requirements.lock --output-file requirements-service.lock
+
+wheel: setup  ## Build the wheel into dist/
+	$(BIN)/hatchling build --target wheel
+
+images:  ## Build both images without a daemon and start the service in its own (needs buildah and podman)
+	@scripts/build-images.sh
+
+clean:  ## Remove what is made while running and building
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find callrouter demo tests migrations -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean  ## Also the Python environment and the PBX
+	rm -rf .venv .pbx .pbx.new

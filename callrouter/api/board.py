@@ -1,0 +1,26 @@
+"""The live board over REST."""
+
+from __future__ import annotations
+
+import time
+
+from callrouter.api import examples, translate
+from callrouter.api.models import LiveBoard, NoParameters
+from callrouter.api.operation import Asked, Surface
+from callrouter.calls.live import Bilingual
+
+surface = Surface()
+
+
+@surface.get(
+    "/api/v1/calls/live",
+    tag="calls",
+    summary=Bilingual("Panggilan yang sedang berlangsung", "The calls that are up"),
+    path_model=NoParameters,
+    query=NoParameters,
+    response=LiveBoard,
+    example=examples.BOARD,
+)
+async def list_live_calls(asked: Asked[NoParameters, NoParameters]) -> LiveBoard:
+    """Returns who calls at this moment, where each call is, and who rings or talks. Needs no database."""
+    return translate.live_board(asked.services.live.live(), time.time_ns() // 1000)

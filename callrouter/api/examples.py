@@ -1,0 +1,107 @@
+"""Examples of answers, as the documentation shows them: one fire, from the INVITE to the talk."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from callrouter.api import cursor, models
+from callrouter.api.translate import moment
+from callrouter.calls.live import CHECKS, Stage
+from callrouter.incidents.model import EventKind, IncidentState, Outcome, incident_id
+
+_CALL = UUID("5d0c8f5e-30c8-4e62-9a86-1f5a2f0f6112")
+_BEGIN = 1_795_267_207_125_000
+_S = 1_000_000
+
+ROW = models.IncidentRow(
+    id=incident_id(_CALL),
+    number=1024,
+    state=IncidentState.WITH_AGENCY,
+    category="kebakaran",
+    opened_at=moment(_BEGIN),
+    callback=False,
+    caller_number="+622000000112",
+    outcome=Outcome.TALKED,
+)
+
+PAGE = models.IncidentPage(items=[ROW], next=cursor.encode(1024))
+
+_ATTEMPT = models.Attempt(
+    n=1,
+    kind="dial",
+    label="damkar/posko",
+    begun_at=moment(_BEGIN + 9 * _S),
+    pickup_at=moment(_BEGIN + 13 * _S),
+    human_at=moment(_BEGIN + 17 * _S),
+    ended_at=moment(_BEGIN + 75 * _S),
+    by="damkar",
+    result="talked",
+    cause=None,
+)
+
+INCIDENT = models.Incident(
+    **{name: getattr(ROW, name) for name in models.IncidentRow.model_fields},
+    calls=[
+        models.Call(
+            id=_CALL,
+            node="pbx1",
+            origin="citizen",
+            trunk="telkom",
+            number="+622000000112",
+            name=None,
+            opened_at=moment(_BEGIN),
+            answered_at=moment(_BEGIN + 12_000),
+            chosen_at=moment(_BEGIN + 9 * _S),
+            human_at=moment(_BEGIN + 17 * _S),
+            ended_at=moment(_BEGIN + 75 * _S),
+            choice="1",
+            category="kebakaran",
+            language="id",
+            stage="talking",
+            path="service",
+            route="kebakaran-damkar",
+            version=1,
+            outcome=Outcome.TALKED,
+            recording=None,
+            cause="16",
+            facts={"origin": "citizen", "choice": "none", "category": "kebakaran", "language": "id"},
+            plan="dial:damkar/posko:20",
+            attempts=[_ATTEMPT],
+        )
+    ],
+    timeline=[
+        models.TimelineEntry(at=moment(_BEGIN), kind=EventKind.OPENED, actor="pbx1", data={}),
+        models.TimelineEntry(
+            at=moment(_BEGIN + 9 * _S), kind=EventKind.ROUTED, actor=None, data={"route": "kebakaran-damkar"}
+        ),
+        models.TimelineEntry(at=moment(_BEGIN + 17 * _S), kind=EventKind.JOINED, actor="pbx1", data={"by": "damkar"}),
+        models.TimelineEntry(
+            at=moment(_BEGIN + 75 * _S), kind=EventKind.ENDED, actor="pbx1", data={"outcome": "talked"}
+        ),
+    ],
+)
+
+BOARD = models.LiveBoard(
+    at=moment(_BEGIN + 11 * _S),
+    total=1,
+    items=[
+        models.LiveCall(
+            call=_CALL,
+            incident=incident_id(_CALL),
+            number="+622000000112",
+            origin="citizen",
+            trunk="telkom",
+            since=moment(_BEGIN),
+            stage=Stage.AGENCY,
+            with_whom=["damkar"],
+            category="kebakaran",
+            language="id",
+        )
+    ],
+)
+
+ALIVE = models.Alive(alive=True)
+
+READY = models.Readiness(
+    ready=True, checks=[models.CheckResult(name=name, ok=True, detail="well") for name in CHECKS]
+)

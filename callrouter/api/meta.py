@@ -1,0 +1,38 @@
+"""The API's description of itself."""
+
+from __future__ import annotations
+
+from callrouter.api.models import DocsQuery, HtmlPage, NoParameters, OpenApiDocument
+from callrouter.api.operation import HTML, Asked, Surface
+from callrouter.calls.live import Bilingual
+
+surface = Surface()
+
+
+@surface.get(
+    "/api/v1/openapi.json",
+    tag="documentation",
+    summary=Bilingual("Uraian API untuk mesin", "Description of the API for machines"),
+    path_model=NoParameters,
+    query=NoParameters,
+    response=OpenApiDocument,
+    example=OpenApiDocument({"openapi": "3.1.0", "info": {"title": "callrouter", "version": "0.1.0"}, "paths": {}}),
+)
+async def read_openapi(asked: Asked[NoParameters, NoParameters]) -> OpenApiDocument:
+    """Returns this description (OpenAPI 3.1), made from the declarations that serve the requests."""
+    return asked.services.document
+
+
+@surface.get(
+    "/docs",
+    tag="documentation",
+    summary=Bilingual("Uraian API untuk dibaca", "Description of the API to read"),
+    path_model=NoParameters,
+    query=DocsQuery,
+    response=HtmlPage,
+    example=HtmlPage("<!doctype html>"),
+    media_type=HTML,
+)
+async def read_docs(asked: Asked[NoParameters, DocsQuery]) -> HtmlPage:
+    """Returns this description as a page that needs nothing from the internet."""
+    return asked.services.pages[asked.query.lang or asked.language]

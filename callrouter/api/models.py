@@ -1,0 +1,312 @@
+"""The shapes of requests and answers. Their descriptions and examples are the documentation of the API.
+
+A text or time that is not known is null. Times are RFC 3339 in UTC with microseconds, as the PBX's clock told them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel
+
+from callrouter.api.parameters import WHOLE, Cursor, Flag, Identifier
+from callrouter.calls.live import Stage
+from callrouter.incidents.model import EventKind, IncidentState, Outcome
+from callrouter.incidents.views import MAX_PAGE
+from callrouter.routing.table import Key, Language
+
+MAX_LIVE = 500
+"""Calls shown on the live board: to show these takes 3.5 ms, and more than 5 would be felt by the calls."""
+
+Moment = Annotated[
+    str,
+    Field(
+        pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$",
+        json_schema_extra={"format": "date-time"},
+        examples=["2026-11-21T13:40:07.125000Z"],
+    ),
+]
+
+
+class Answer(BaseModel):
+    """A part of an answer."""
+
+    # Inputs are hidden, for a failure to build one is logged, and they are people's names and numbers.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Parameters(BaseModel):
+    """The parameters of a request; one that is not declared is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NoParameters(Parameters):
+    """For a request that takes none."""
+
+
+class IncidentPath(Parameters):
+    """Which incident."""
+
+    id: Identifier = Field(description="Id of the incident.", examples=["8a0f0f6e-5d0c-5f5e-9a86-1f5a2f0f6112"])
+
+
+class IncidentQuery(Parameters):
+    """Which incidents, and how many."""
+
+    state: IncidentState | None = Field(
+        default=None, description="Only incidents in this state.", examples=["with_agency"]
+    )
+    category: Key | None = Field(
+        default=None, description="Only incidents of this category (its key).", examples=["kebakaran"]
+    )
+    callback: Flag | None = Field(
+        default=None,
+        description="true: only incidents whose caller is to be called back; false: only the others.",
+        examples=["true"],
+    )
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE), WHOLE] = Field(
+        default=50, description="Most incidents in one answer (count).", examples=["50"]
+    )
+    after: Cursor | None = Field(
+        default=None,
+        description="Go on after this place: the `next` of the page before.",
+        examples=["AQAAAAAAAAQAHsXp"],
+    )
+
+
+class IncidentRow(Answer):
+    """An incident in a list."""
+
+    id: UUID = Field(description="Id of the incident, for machines.")
+    number: int = Field(description="Number of the incident, for people; counts up.", ge=1, examples=[1024])
+    state: IncidentState = Field(description="Where the incident is in its life.", examples=["with_agency"])
+    category: str | None = Field(
+        description="Key of the category; null where the caller chose none.", examples=["kebakaran"]
+    )
+    opened_at: Moment = Field(description="When its first call reached the PBX.")
+    callback: bool = Field(description="True: no human has heard the caller; call back.", examples=[False])
+    caller_number: str | None = Field(
+        description="Number of the caller as the carrier gave it; null when withheld.", examples=["+622000000112"]
+    )
+    outcome: Outcome | None = Field(
+        description="How the call ended for its caller; null while it lasts.", examples=["talked"]
+    )
+
+
+class IncidentPage(Answer):
+    """Incidents, newest first."""
+
+    items: list[IncidentRow] = Field(description="The incidents of this page, highest number first.")
+    next: str | None = Field(
+        description="Cursor for `after`; null on the last page. The page it leads to may be empty.",
+        examples=["AQAAAAAAAAQAHsXp"],
+    )
+
+
+class Attempt(Answer):
+    """One target tried for one call."""
+
+    n: int = Field(description="Place in the order of attempts, from 1.", ge=1, examples=[1])
+    kind: str = Field(description="dial, ringgroup, announce, record or static.", examples=["dial"])
+    label: str | None = Field(
+        description="What was tried: `agency/contact` joined by `+`, a ring group or a clip.",
+        examples=["damkar/posko"],
+    )
+    begun_at: Moment = Field(description="When the attempt began.")
+    pickup_at: Moment | None = Field(description="When a device answered; null: none did.")
+    human_at: Moment | None = Field(description="When a person was proven to be there; null: never.")
+    ended_at: Moment | None = Field(description="When the attempt ended; null while it lasts.")
+    by: str | None = Field(description="Endpoint that answered.", examples=["damkar"])
+    result: str | None = Field(
+        description=(
+            "talked, short, busy, congestion, unavailable, noanswer, declined, dropped, full, nobody, timeout, "
+            "left, recorded, nothing, done, or began (the caller left, or the PBX ended, while it ran)."
+        ),
+        examples=["talked"],
+    )
+    cause: str | None = Field(description="SIP status of the last leg.", examples=["SIP 486 Busy Here"])
+
+
+class Call(Answer):
+    """One call of an incident, from INVITE to hang-up."""
+
+    id: UUID = Field(description="Id of the call.")
+    node: str = Field(description="Name of the PBX that served it.", examples=["pbx1"])
+    origin: str = Field(description="citizen, agency, neighbour or operator.", examples=["citizen"])
+    trunk: str | None = Field(
+        description="Key of the trunk it came in by, or of the operator whose phone it is.", examples=["telkom"]
+    )
+    number: str | None = Field(
+        description="Number as the caller's side gave it; null when withheld.", examples=["+622000000112"]
+    )
+    name: str | None = Field(description="Name as the caller's side gave it.", examples=["CALLER"])
+    opened_at: Moment = Field(description="When the INVITE reached the dialplan: the clock starts here.")
+    answered_at: Moment | None = Field(description="When the PBX answered the caller; that is not yet a human.")
+    chosen_at: Moment | None = Field(description="When the menu ended.")
+    human_at: Moment | None = Field(description="When the first human was joined to the caller.")
+    ended_at: Moment | None = Field(description="When the call left the PBX; null while it is up.")
+    choice: str | None = Field(
+        description="The digit that was pressed, or operator, silent, wrong, none.", examples=["1"]
+    )
+    category: str | None = Field(description="Key of the category that was chosen.", examples=["kebakaran"])
+    language: str | None = Field(description="Language spoken to the caller (ISO 639-1).", examples=["id"])
+    stage: str | None = Field(
+        description="Where the call is, or was when it ended: opened, menu, plan, agency, operator, talking, "
+        "message, after.",
+        examples=["talking"],
+    )
+    path: str | None = Field(
+        description="service, or failsafe: the PBX decided alone, from the published plans.", examples=["service"]
+    )
+    route: str | None = Field(description="Key of the route that won.", examples=["kebakaran-damkar"])
+    version: int | None = Field(description="Version of the routing table that decided.", examples=[1])
+    outcome: Outcome | None = Field(
+        description="How it ended for its caller; null while it lasts.", examples=["talked"]
+    )
+    recording: str | None = Field(
+        description="Name of the recorded message.", examples=["5d0c8f5e-30c8-4e62-9a86-1f5a2f0f6112.wav"]
+    )
+    cause: str | None = Field(description="Why the call was hung up, as the PBX names it.", examples=["16"])
+    facts: dict[str, Any] | None = Field(
+        description="What was known of the call when it was routed; the decision can be explained from it.",
+        examples=[{"origin": "citizen", "choice": "none", "category": "kebakaran", "language": "id"}],
+    )
+    plan: str | None = Field(
+        description="The steps as they were handed to the PBX.",
+        examples=["dial:damkar/posko:20"],
+    )
+    attempts: list[Attempt] = Field(description="What was tried, in order.")
+
+
+class TimelineEntry(Answer):
+    """One thing that happened to an incident."""
+
+    at: Moment = Field(description="When it happened.")
+    kind: EventKind = Field(description="What happened.", examples=["routed"])
+    actor: str | None = Field(description="Who or what did it; null: the system.", examples=["pbx1"])
+    data: dict[str, Any] = Field(
+        description="More about it; the members depend on `kind`.", examples=[{"route": "kebakaran-damkar"}]
+    )
+
+
+class Incident(IncidentRow):
+    """An incident with everything known of it."""
+
+    calls: list[Call] = Field(description="Its calls, oldest first.")
+    timeline: list[TimelineEntry] = Field(description="What happened, oldest first.")
+
+
+class LiveCall(Answer):
+    """A call that is up."""
+
+    call: UUID = Field(description="Id of the call.")
+    incident: UUID = Field(description="Id of its incident.")
+    number: str | None = Field(
+        description="Number as the caller's side gave it; null when withheld.", examples=["+622000000112"]
+    )
+    origin: str = Field(description="citizen, agency, neighbour or operator.", examples=["citizen"])
+    trunk: str | None = Field(
+        description="Key of the trunk it came in by, or of the operator whose phone it is.", examples=["telkom"]
+    )
+    since: Moment = Field(description="When it reached the PBX.")
+    stage: Stage = Field(description="Where the call is.", examples=["agency"])
+    with_whom: list[str] = Field(description="Endpoints that ring or talk.", examples=[["damkar"]])
+    category: str | None = Field(description="Key of the category that was chosen.", examples=["kebakaran"])
+    language: str | None = Field(description="Language spoken to the caller (ISO 639-1).", examples=["id"])
+
+
+class LiveBoard(Answer):
+    """The calls that are up at this moment."""
+
+    at: Moment = Field(description="When the board was read, by the service's clock.")
+    total: int = Field(description="How many calls are up (count).", ge=0, examples=[1])
+    items: list[LiveCall] = Field(
+        description=f"The calls, oldest first; the first {MAX_LIVE} of them.", max_length=MAX_LIVE
+    )
+
+
+class Alive(Answer):
+    """The service runs."""
+
+    alive: Literal[True] = Field(description="Always true: a service that does not run does not answer.")
+
+
+class CheckResult(Answer):
+    """Whether one part works."""
+
+    name: str = Field(description="database, ami, agi, journal or table.", examples=["database"])
+    ok: bool = Field(description="True: it works.", examples=[True])
+    detail: str = Field(description="Why, or why not, in the language of the answer.", examples=["answers in 2 ms"])
+
+
+class Readiness(Answer):
+    """Whether the service can do its work."""
+
+    ready: bool = Field(description="True: every check is well.", examples=[True])
+    checks: list[CheckResult] = Field(description="Every part that was looked at.")
+
+
+class OpenApiDocument(RootModel[dict[str, Any]]):
+    """The description of the API (OpenAPI 3.1)."""
+
+
+class HtmlPage(RootModel[str]):
+    """A page to read."""
+
+
+class DocsQuery(Parameters):
+    """How to show the page."""
+
+    lang: Language | None = Field(
+        default=None, description="Language of the page; default: as Accept-Language wants.", examples=["en"]
+    )
+
+
+class ProblemFault(Answer):
+    """One of the things that are wrong."""
+
+    code: str = Field(description="Stable name of this kind of problem.", examples=["parameter_out_of_range"])
+    pointer: str = Field(
+        description="JSON pointer (RFC 6901) into the request: /path/…, /query/…, /method or /body/….",
+        examples=["/query/limit"],
+    )
+    detail: str = Field(description="What is wrong.", examples=["Parameter limit must be at most 200."])
+    remedy: str = Field(description="What to do about it.", examples=["Give a value within the bounds."])
+
+
+class Problem(Answer):
+    """Why a request failed (RFC 9457)."""
+
+    type: str = Field(
+        description="Where this kind of problem is described.", examples=["/docs#problem-parameter_out_of_range"]
+    )
+    title: str = Field(description="The kind of problem, for people.", examples=["Parameter out of range"])
+    status: int = Field(description="The HTTP status code.", ge=400, le=599, examples=[400])
+    code: str = Field(description="Stable name of the kind of problem.", examples=["parameter_out_of_range"])
+    detail: str = Field(
+        description="What is wrong, in the language of the answer.", examples=["Parameter limit must be at most 200."]
+    )
+    remedy: str = Field(
+        description="What to do about it, in the language of the answer.",
+        examples=["Give a value within the bounds."],
+    )
+    pointer: str | None = Field(
+        default=None,
+        description="Where: JSON pointer (RFC 6901) into the request; absent where the request is not at fault.",
+        examples=["/query/limit"],
+    )
+    reference: str | None = Field(
+        default=None, description="Quote this to the admin: it is in the log.", examples=["4f1c2a9be07d5566"]
+    )
+    errors: list[ProblemFault] = Field(
+        description="Everything that is wrong with the request; the first is the above."
+    )
+
+
+class NotReadyProblem(Problem):
+    """Why the service cannot do its work."""
+
+    ready: Literal[False] = Field(description="Always false.")
+    checks: list[CheckResult] = Field(description="Every part that was looked at.")

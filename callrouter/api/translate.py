@@ -1,0 +1,169 @@
+"""From what the service knows to what the API shows. The only place where the two meet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from callrouter.api import cursor, models
+from callrouter.api.language import say
+from callrouter.calls import live
+from callrouter.incidents import views
+from callrouter.incidents.model import EventKind, IncidentState, Outcome
+from callrouter.routing.table import Language
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def moment(us: int) -> str:
+    """Return µs since 1970 as RFC 3339 in UTC, to the microsecond and without rounding."""
+    when = _EPOCH + timedelta(microseconds=us)
+    return when.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def _moment(us: int | None) -> str | None:
+    return None if us is None else moment(us)
+
+
+def text(value: str) -> str | None:
+    """Return `value`, or None where it is empty.
+
+    Names and numbers come from strangers' phones: what is no Unicode text (a lone surrogate) is replaced, for one
+    such caller must not make a whole list unreadable.
+    """
+    return value.encode("utf-8", "replace").decode("utf-8") or None
+
+
+def incident_filter(query: models.IncidentQuery) -> views.IncidentFilter:
+    """Return what to look for."""
+    return views.IncidentFilter(
+        state=None if query.state is None else query.state.value,
+        category=query.category,
+        callback=query.callback,
+        before=query.after,
+        limit=query.limit,
+    )
+
+
+def incident_page(summaries: Sequence[views.IncidentSummary], limit: int) -> models.IncidentPage:
+    """Return a page. A full page has a `next`, for nobody knows yet whether more follow."""
+    full = len(summaries) >= limit
+    return models.IncidentPage(
+        items=[incident_row(summary) for summary in summaries],
+        next=cursor.encode(summaries[-1].number) if full else None,
+    )
+
+
+def incident_row(summary: views.IncidentSummary) -> models.IncidentRow:
+    """Return one line of a list."""
+    return models.IncidentRow(
+        id=summary.id,
+        number=summary.number,
+        state=IncidentState(summary.state),
+        category=text(summary.category),
+        opened_at=moment(summary.opened),
+        callback=summary.callback,
+        caller_number=text(summary.caller_number),
+        outcome=_outcome(summary.outcome),
+    )
+
+
+def incident(detail: views.IncidentDetail) -> models.Incident:
+    """Return an incident whole; calls, attempts and timeline in the order of time."""
+    row = incident_row(detail.summary)
+    return models.Incident(
+        **{name: getattr(row, name) for name in models.IncidentRow.model_fields},
+        calls=[_call(call) for call in sorted(detail.calls, key=lambda call: call.opened)],
+        timeline=[_entry(event) for event in sorted(detail.timeline, key=lambda event: event.at)],
+    )
+
+
+def _call(call: views.CallView) -> models.Call:
+    return models.Call(
+        id=call.id,
+        node=call.node,
+        origin=call.origin,
+        trunk=text(call.trunk),
+        number=text(call.number),
+        name=text(call.name),
+        opened_at=moment(call.opened),
+        answered_at=_moment(call.answered),
+        chosen_at=_moment(call.chosen),
+        human_at=_moment(call.human),
+        ended_at=_moment(call.ended),
+        choice=text(call.choice),
+        category=text(call.category),
+        language=text(call.language),
+        stage=text(call.stage),
+        path=text(call.path),
+        route=text(call.route),
+        version=call.version,
+        outcome=_outcome(call.outcome),
+        recording=text(call.recording),
+        cause=text(call.cause),
+        facts=call.facts,
+        plan=text(call.plan),
+        attempts=[_attempt(attempt) for attempt in sorted(call.attempts, key=lambda attempt: attempt.n)],
+    )
+
+
+def _attempt(attempt: views.AttemptView) -> models.Attempt:
+    return models.Attempt(
+        n=attempt.n,
+        kind=attempt.kind,
+        label=text(attempt.label),
+        begun_at=moment(attempt.begun),
+        pickup_at=_moment(attempt.pickup),
+        human_at=_moment(attempt.human),
+        ended_at=_moment(attempt.ended),
+        by=text(attempt.by),
+        result=text(attempt.result),
+        cause=text(attempt.cause),
+    )
+
+
+def _entry(event: views.EventView) -> models.TimelineEntry:
+    return models.TimelineEntry(
+        at=moment(event.at), kind=EventKind(event.kind), actor=text(event.actor), data=event.data
+    )
+
+
+def _outcome(outcome: str | None) -> Outcome | None:
+    return None if outcome is None else Outcome(outcome)
+
+
+def live_board(calls: Sequence[live.LiveCall], now_us: int) -> models.LiveBoard:
+    """Return the live board as of `now_us` (µs since 1970 UTC)."""
+    return models.LiveBoard(
+        at=moment(now_us),
+        total=len(calls),
+        items=[_live_call(call) for call in sorted(calls, key=lambda call: call.since)[: models.MAX_LIVE]],
+    )
+
+
+def _live_call(call: live.LiveCall) -> models.LiveCall:
+    return models.LiveCall(
+        call=call.call,
+        incident=call.incident,
+        number=text(call.number),
+        origin=call.origin,
+        trunk=text(call.trunk),
+        since=moment(call.since),
+        stage=call.stage,
+        with_whom=list(call.with_whom),
+        category=text(call.category),
+        language=text(call.language),
+    )
+
+
+_UNCHECKED = live.Bilingual("tidak diperiksa", "was not checked")
+
+
+def check_results(checks: Sequence[live.Check], language: Language) -> list[models.CheckResult]:
+    """Return the checks in `language`; one that must be there and is not counts as failed."""
+    given = {check.name for check in checks}
+    missing = [live.Check(name, ok=False, detail=_UNCHECKED) for name in live.CHECKS if name not in given]
+    return [
+        models.CheckResult(name=check.name, ok=check.ok, detail=say(check.detail, language))
+        for check in (*checks, *missing)
+    ]

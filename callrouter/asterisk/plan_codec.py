@@ -1,0 +1,56 @@
+"""A plan as the one variable that the dialplan runs.
+
+Steps are joined by ``!``, the parts of a step by ``,``. Every part is a key, a number or a count, whose alphabets
+the table has closed, so nothing in a plan can become a dialplan function or a second step; this is checked again
+here because it is the last place before the PBX.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from callrouter.routing.plan import Announce, Dial, Plan, Record, Ring, Step, Target
+
+MAX_PLAN_CHARS: Final = 1500
+"""The PBX substitutes into 8 KiB, and the journal writes plan and attempts into one line."""
+_SAFE: Final = re.compile(r"[A-Za-z0-9@/&+_.,!-]*")
+
+
+class PlanTooLong(ValueError):
+    """The plan does not fit into its variable."""
+
+
+def encode(plan: Plan) -> str:
+    """Return the value of CR_PLAN. Raises PlanTooLong, or ValueError for a character outside the closed alphabet."""
+    head = f"plan,{plan.version},{plan.route or ''},{plan.urgency}"
+    text = "!".join((head, *(_step(step) for step in plan.steps)))
+    if len(text) > MAX_PLAN_CHARS:
+        raise PlanTooLong(
+            f"the plan of route {plan.route!r} has {len(text)} characters, {MAX_PLAN_CHARS} are possible"
+        )
+    if not _SAFE.fullmatch(text):
+        raise ValueError(f"the plan of route {plan.route!r} has a character that the dialplan must not see")
+    return text
+
+
+def _step(step: Step) -> str:
+    match step:
+        case Dial():
+            targets = "&".join(_target(t) for t in step.targets)
+            label = "+".join(f"{t.agency}/{t.contact}" for t in step.targets)
+            return f"dial,{targets},{step.ring_s},{'a' if step.announce else 'n'},{label}"
+        case Ring(last=True):
+            return f"last,{step.group},{step.wait_s}"
+        case Ring():
+            return f"ring,{step.group},{step.wait_s},{step.max_waiting}"
+        case Announce():
+            return f"announce,{step.prompt}"
+        case Record():
+            return f"record,{step.max_s}"
+
+
+def _target(target: Target) -> str:
+    if target.confirm:
+        return f"Local/c{target.number}_{target.trunk}@callrouter-confirm/n"
+    return f"PJSIP/{target.number}@trunk-{target.trunk}"

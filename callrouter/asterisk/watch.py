@@ -1,0 +1,139 @@
+"""What the PBX tells over AMI, put onto the live board; and what the service does about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Protocol
+from uuid import UUID
+
+import structlog
+
+from callrouter.asterisk import variables as v
+from callrouter.asterisk.ami import AmiAnswer, AmiEvent
+from callrouter.calls.board import Board, Seen
+from callrouter.calls.lines import decoded, microseconds
+from callrouter.calls.live import Stage
+from callrouter.calls.ports import CallJoined, Clock, Writer
+
+log = structlog.get_logger(__name__)
+
+STATUS_VARIABLES: Final = (
+    v.CALL,
+    v.STAGE,
+    "CR_OPENED",
+    "CR_ORIGIN",
+    "CR_TRUNK",
+    "CR_NUMBER",
+    v.LANGUAGE,
+    v.CATEGORY,
+    "CR_BY",
+    "CR_HUMAN",
+)
+
+
+class Watch:
+    """Translates events. `doorbell` is rung when the PBX has written a record; `free` hangs up a leg."""
+
+    def __init__(
+        self,
+        board: Board,
+        writer: Writer,
+        clock: Clock,
+        doorbell: Callable[[], None],
+        free: Callable[[str], None],
+    ) -> None:
+        self._board = board
+        self._writer = writer
+        self._clock = clock
+        self._doorbell = doorbell
+        self._free = free
+        self.failsafe_calls = 0
+        """Calls that the PBX served alone while this service could be told."""
+
+    def on_event(self, event: AmiEvent) -> None:
+        """Take one event. A malformed one is logged and changes nothing."""
+        try:
+            self._take(event)
+        except (KeyError, ValueError) as error:
+            log.warning("ami.event_not_understood", kind=event.name, error=str(error))
+
+    def _take(self, event: AmiEvent) -> None:
+        fields = event.fields
+        match event.name:
+            case "UserEvent":
+                self._ours(fields)
+            case "DialBegin":
+                self._board.rings(fields["DestLinkedid"], fields["DestChannel"], endpoint_of(fields["DestChannel"]))
+            case "Hangup":
+                self._board.leg_gone(fields["Linkedid"], fields["Channel"])
+            case "HangupRequest" | "SoftHangupRequest":
+                for channel in self._board.legs_to_free(fields["Channel"], fields["Linkedid"]):
+                    self._free(channel)
+            case _:
+                pass
+
+    def _ours(self, fields: dict[str, str]) -> None:
+        if "Call" not in fields:
+            return
+        call = UUID(fields["Call"])
+        match fields["UserEvent"]:
+            case v.EVENT_STAGE:
+                self._board.moved(_seen(call, fields))
+            case v.EVENT_CHOICE:
+                self._board.chose(call, fields.get("Category", ""))
+            case v.EVENT_HUMAN:
+                by = fields.get("By", "")
+                self._board.joined(call, by)
+                self._writer.put(CallJoined(call, self._clock.now_us(), by, by.startswith(v.TRUNK_PREFIX)))
+            case v.EVENT_FAILSAFE:
+                self.failsafe_calls += 1
+                log.error("call.served_by_failsafe", call=str(call))
+            case v.EVENT_DOORBELL:
+                self._board.ended(call)
+                self._doorbell()
+
+    def resynchronise(self, status: AmiAnswer) -> None:
+        """Take the answer to Status (with STATUS_VARIABLES) as the whole truth."""
+        new, gone = self._board.reset(seen for event in status.events if (seen := _from_status(event)))
+        if new or gone:
+            log.info("board.reconciled", unknown_before=new, gone_meanwhile=gone)
+        self._doorbell()
+
+
+def endpoint_of(channel: str) -> str:
+    """Return the endpoint in a channel's name: ``PJSIP/trunk-damkar-0000002a`` is of ``trunk-damkar``."""
+    return channel.split("/", 1)[-1].rsplit("-", 1)[0]
+
+
+def _seen(call: UUID, fields: dict[str, str]) -> Seen:
+    return Seen(
+        call=call,
+        channel=fields["Channel"],
+        linkedid=fields["Linkedid"],
+        stage=Stage(fields["Stage"]),
+        opened=microseconds(fields["Opened"]),
+        origin=fields["Origin"],
+        trunk=fields["Trunk"],
+        number=decoded(fields.get("Number", "")),
+        language=fields.get("Lang", ""),
+    )
+
+
+def _from_status(event: AmiEvent) -> Seen | None:
+    values = dict(text.split("=", 1) for text in event.all("Variable") if "=" in text)
+    if not values.get(v.CALL) or not values.get(v.STAGE):
+        return None
+    talking = values["CR_BY"] if values.get("CR_HUMAN") else ""
+    return Seen(
+        call=UUID(values[v.CALL]),
+        channel=event.fields["Channel"],
+        linkedid=event.fields["Linkedid"],
+        stage=Stage.TALKING if talking else Stage(values[v.STAGE]),
+        opened=microseconds(values["CR_OPENED"]),
+        origin=values["CR_ORIGIN"],
+        trunk=values["CR_TRUNK"],
+        number=decoded(values["CR_NUMBER"]),
+        language=values[v.LANGUAGE],
+        category=values.get(v.CATEGORY, ""),
+        with_whom=talking,
+    )

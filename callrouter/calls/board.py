@@ -1,0 +1,148 @@
+"""The live board: which calls are up, where each is, and who rings or talks.
+
+It is told by events and can be set anew from a whole picture of the PBX. It is shown to people and used to free a
+callee whose caller has gone; no call is ever routed by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Final
+from uuid import UUID
+
+from callrouter.calls.live import LiveCall, Stage
+from callrouter.incidents.model import incident_id
+
+MAX_CALLS: Final = 5_000
+"""More are not shown; they are served all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What an event or a look at the PBX tells of one call."""
+
+    call: UUID
+    channel: str
+    linkedid: str
+    stage: Stage
+    opened: int
+    origin: str
+    trunk: str
+    number: str
+    language: str
+    category: str = ""
+    with_whom: str = ""
+
+
+@dataclass(slots=True)
+class _Entry:
+    seen: Seen
+    talking: str = ""
+    ringing: dict[str, str] = field(default_factory=dict)
+    """Channel of each leg that rings or hears an announcement, to its endpoint."""
+
+
+class Board:
+    """Implements callrouter.calls.live.LiveCalls."""
+
+    def __init__(self) -> None:
+        self._calls: dict[UUID, _Entry] = {}
+        self._by_linkedid: dict[str, UUID] = {}
+        self.overflow = 0
+
+    def live(self) -> list[LiveCall]:
+        """Return the calls that are up, oldest first."""
+        entries = sorted(self._calls.values(), key=lambda e: e.seen.opened)
+        return [_shown(entry) for entry in entries]
+
+    def __len__(self) -> int:
+        """Return how many calls are up."""
+        return len(self._calls)
+
+    def known(self, call: UUID) -> bool:
+        """Return whether this call is on the board."""
+        return call in self._calls
+
+    def moved(self, seen: Seen) -> None:
+        """A call came to another stage (or was first seen)."""
+        entry = self._calls.get(seen.call)
+        if entry is None:
+            if len(self._calls) >= MAX_CALLS:
+                self.overflow += 1
+                return
+            self._calls[seen.call] = _Entry(seen, talking=seen.with_whom)
+            self._by_linkedid[seen.linkedid] = seen.call
+            return
+        entry.seen = replace(seen, category=seen.category or entry.seen.category)
+        entry.talking = seen.with_whom
+        if seen.stage not in (Stage.AGENCY, Stage.OPERATOR):
+            entry.ringing.clear()
+
+    def chose(self, call: UUID, category: str) -> None:
+        """The caller chose a category."""
+        if entry := self._calls.get(call):
+            entry.seen = replace(entry.seen, category=category)
+
+    def rings(self, linkedid: str, channel: str, endpoint: str) -> None:
+        """A leg of the call begins to ring."""
+        if (call := self._by_linkedid.get(linkedid)) and (entry := self._calls.get(call)):
+            entry.ringing[channel] = endpoint
+
+    def leg_gone(self, linkedid: str, channel: str) -> None:
+        """A leg of the call has ended."""
+        if (call := self._by_linkedid.get(linkedid)) and (entry := self._calls.get(call)):
+            entry.ringing.pop(channel, None)
+
+    def joined(self, call: UUID, by: str) -> None:
+        """A human is on the line with the caller."""
+        if entry := self._calls.get(call):
+            entry.talking = by
+            entry.seen = replace(entry.seen, stage=Stage.TALKING)
+
+    def ended(self, call: UUID) -> None:
+        """The call has left the PBX."""
+        entry = self._calls.pop(call, None)
+        if entry is not None:
+            self._by_linkedid.pop(entry.seen.linkedid, None)
+
+    def legs_to_free(self, channel: str, linkedid: str) -> tuple[str, ...]:
+        """Return the channels that still ring, or are being told, for a caller who has just hung up.
+
+        `channel` is the one whose side hung up: empty answer where it is not a caller's.
+        Dial notices a caller's end only when the callee's announcement is over; until then the callee would talk to
+        nobody.
+        """
+        call = self._by_linkedid.get(linkedid)
+        entry = self._calls.get(call) if call else None
+        if entry is None or entry.seen.channel != channel or entry.talking:
+            return ()
+        return tuple(entry.ringing)
+
+    def reset(self, seen: Iterable[Seen]) -> tuple[int, int]:
+        """Take a whole picture of the PBX; return how many calls were new and how many were gone."""
+        picture = {one.call: one for one in seen}
+        gone = [call for call in self._calls if call not in picture]
+        for call in gone:
+            self.ended(call)
+        new = [one for call, one in picture.items() if call not in self._calls]
+        for one in picture.values():
+            self.moved(one)
+        return len(new), len(gone)
+
+
+def _shown(entry: _Entry) -> LiveCall:
+    seen = entry.seen
+    others = (entry.talking,) if entry.talking else tuple(sorted(set(entry.ringing.values())))
+    return LiveCall(
+        call=seen.call,
+        incident=incident_id(seen.call),
+        number=seen.number,
+        origin=seen.origin,
+        trunk=seen.trunk,
+        since=seen.opened,
+        stage=seen.stage,
+        with_whom=others,
+        category=seen.category,
+        language=seen.language,
+    )

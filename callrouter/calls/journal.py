@@ -1,0 +1,107 @@
+"""Reading the journal that the PBX writes: each complete line once, in order, whatever happens to this process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from callrouter.calls.lines import MAX_LINE, BadLine, parse_line
+from callrouter.calls.ports import JournalStore
+from callrouter.calls.records import JournalBatch, Record, Rejected
+from callrouter.incidents.views import StorageUnavailable
+
+log = structlog.get_logger(__name__)
+
+MAX_READ: Final = 256 * 1024
+"""Bytes taken in one transaction."""
+POLL_S: Final = 1.0
+RETRY_S: Final = 2.0
+
+
+def batches(folder: Path, node: str, offsets: dict[str, int]) -> Iterator[JournalBatch]:
+    """Yield what the files of `node` hold beyond `offsets`, oldest file first.
+
+    A last line without its line end is still being written, and is left for the next time.
+    """
+    for path in sorted(folder.glob(f"{node}-*.log")):
+        offset = offsets.get(path.name, 0)
+        while batch := _next_batch(path, node, offset):
+            yield batch
+            offset = batch.offset
+
+
+def _next_batch(path: Path, node: str, offset: int) -> JournalBatch | None:
+    with path.open("rb") as file:
+        file.seek(offset)
+        data = file.read(MAX_READ)
+    whole = data.rfind(b"\n") + 1
+    if whole == 0:
+        if len(data) < MAX_READ:
+            return None
+        whole = len(data)  # a line of this length is none of ours: set aside, so that what follows is read
+    records: list[Record] = []
+    rejected: list[Rejected] = []
+    for line in data[:whole].splitlines():
+        if not line:
+            continue
+        try:
+            records.append(parse_line(line))
+        except BadLine as reason:
+            rejected.append(Rejected(line[:MAX_LINE], str(reason)))
+    return JournalBatch(node, path.name, offset + whole, tuple(records), tuple(rejected))
+
+
+class JournalReader:
+    """Takes the journal into the database: at start, at the PBX's doorbell, and every second."""
+
+    def __init__(self, folder: Path, node: str, store: JournalStore) -> None:
+        self._folder = folder
+        self._node = node
+        self._store = store
+        self._bell = asyncio.Event()
+        self._idle = asyncio.Event()
+        self.failing = False
+        """True while the journal or the database cannot be read or written; what it holds is not lost."""
+
+    def ring(self) -> None:
+        """Tell that a line was written."""
+        self._bell.set()
+
+    async def run(self) -> None:
+        """Read for ever. Failures are logged once and retried; nothing is skipped."""
+        while True:
+            self._bell.clear()
+            try:
+                await self.catch_up()
+                pause = POLL_S
+            except (StorageUnavailable, OSError) as error:
+                if not self.failing:
+                    log.error(
+                        "journal.stopped", error=str(error), note="calls go on; their records wait in the journal"
+                    )
+                self.failing = True
+                pause = RETRY_S
+            else:
+                if self.failing:
+                    log.info("journal.resumed")
+                self.failing = False
+            try:
+                async with asyncio.timeout(pause):
+                    await self._bell.wait()
+            except TimeoutError:
+                pass
+
+    async def catch_up(self) -> int:
+        """Take everything that is there now; return how many records. Raises StorageUnavailable or OSError."""
+        offsets = await self._store.offsets(self._node)
+        taken = 0
+        for batch in batches(self._folder, self._node, offsets):
+            for rejected in batch.rejected:
+                log.error("journal.line_set_aside", file=batch.file, reason=rejected.reason, line=rejected.line[:200])
+            await self._store.apply(batch)
+            taken += len(batch.records)
+        return taken

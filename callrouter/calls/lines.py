@@ -1,0 +1,151 @@
+"""One line of the journal, read.
+
+The PBX writes ``1|kind|call|key=value|…`` (``asterisk-config/extensions.conf``, contexts callrouter-112 and
+callrouter-hangup). What a caller sent is base64 in it. Nothing here trusts a line: it may be torn or forged.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from uuid import UUID
+
+from callrouter.calls.records import Attempt, Ended, Opened, Record
+from callrouter.incidents.model import Outcome
+
+MAX_LINE = 8_192
+MAX_ATTEMPTS = 64
+MESSAGE_MIN_BYTES = 44 + 16_000
+"""One second of 8 kHz 16-bit sound, with the header of its file: less is no message."""
+
+
+class BadLine(ValueError):
+    """The line is not one that the PBX writes whole."""
+
+
+def parse_line(line: bytes) -> Record:
+    """Return the record of one line (without its line end). Raises BadLine with the reason."""
+    if len(line) > MAX_LINE:
+        raise BadLine(f"longer than {MAX_LINE} bytes")
+    try:
+        version, kind, call, *pairs = line.decode("utf-8").split("|")
+        fields = dict(pair.split("=", 1) for pair in pairs)
+        if version != "1":
+            raise BadLine(f"version {version[:10]!r} is not known")
+        match kind:
+            case "opened":
+                return _opened(UUID(call), fields)
+            case "ended":
+                return _ended(UUID(call), fields)
+            case _:
+                raise BadLine(f"kind {kind[:20]!r} is not known")
+    except KeyError as error:
+        raise BadLine(f"the field {error} is missing") from None
+    except BadLine:
+        raise
+    except ValueError as error:
+        raise BadLine(str(error)[:200]) from None
+
+
+def decoded(text: str) -> str:
+    """Return what a caller sent, from base64 with a dot before it; what is not UTF-8 becomes U+FFFD. Raises BadLine."""
+    try:
+        sent = base64.b64decode(text, validate=True)
+        if not sent.startswith(b"."):
+            raise BadLine("what a caller sent is not marked as such")
+        return sent[1:].decode("utf-8", errors="replace")
+    except binascii.Error as error:
+        raise BadLine(f"not base64: {error}") from None
+
+
+def microseconds(stamp: str) -> int:
+    """Return ``1763760000.123456`` as whole microseconds. Raises BadLine."""
+    seconds, _, fraction = stamp.partition(".")
+    if not (seconds.isascii() and seconds.isdigit() and fraction.isascii() and fraction.isdigit()):
+        raise BadLine(f"{stamp[:40]!r} is not a time")
+    return int(seconds) * 1_000_000 + int(fraction.ljust(6, "0")[:6])
+
+
+def _maybe(stamp: str) -> int | None:
+    return microseconds(stamp) if stamp else None
+
+
+def _opened(call: UUID, fields: dict[str, str]) -> Opened:
+    return Opened(
+        call=call,
+        at=microseconds(fields["t"]),
+        node=fields["node"],
+        origin=fields["origin"],
+        trunk=fields["trunk"],
+        number=decoded(fields["num"]),
+        name=decoded(fields["name"]),
+        channel=fields["chan"],
+        uniqueid=fields["uid"],
+    )
+
+
+def _ended(call: UUID, fields: dict[str, str]) -> Ended:
+    at = microseconds(fields["t"])
+    attempts = _attempts(fields, at)
+    human = next((a.human for a in attempts if a.result == "talked"), None)
+    said = int(fields["said"] or 0)
+    stage = fields["stage"]
+    return Ended(
+        call=call,
+        at=at,
+        node=fields["node"],
+        answered=_maybe(fields["answered"]),
+        chosen=_maybe(fields["chosen"]),
+        human=human,
+        choice=fields["choice"],
+        category=fields["category"],
+        language=fields["lang"],
+        stage=stage,
+        path=fields["path"],
+        version=int(fields["version"]) if fields["version"] else None,
+        route=fields["route"],
+        plan=fields["plan"],
+        outcome=_outcome(human, said, stage, attempts),
+        recording=fields["rec"] if said >= MESSAGE_MIN_BYTES else "",
+        cause=fields["cause"],
+        attempts=attempts,
+    )
+
+
+def _outcome(human: int | None, said: int, stage: str, attempts: tuple[Attempt, ...]) -> Outcome:
+    if human is not None:
+        return Outcome.TALKED
+    if said >= MESSAGE_MIN_BYTES:
+        return Outcome.RECORDED
+    asked = any(a.kind == "record" and a.result != "began" for a in attempts)
+    return Outcome.NO_MESSAGE if asked or stage == "after" else Outcome.ABANDONED
+
+
+def _attempts(fields: dict[str, str], ended: int) -> tuple[Attempt, ...]:
+    texts = [text for text in fields["attempts"].split("^") if text]
+    if len(texts) > MAX_ATTEMPTS:
+        raise BadLine(f"{len(texts)} attempts")
+    return tuple(_attempt(n, text, fields, ended, is_last=n == len(texts)) for n, text in enumerate(texts, start=1))
+
+
+def _attempt(n: int, text: str, fields: dict[str, str], ended: int, *, is_last: bool) -> Attempt:
+    try:
+        kind, label, begun, pickup, human, end, by, result, cause = text.split("~")
+    except ValueError:
+        raise BadLine(f"attempt {n} has not nine parts") from None
+    if result == "began" and is_last:
+        # The caller left while it ran: its stamps are still the channel's.
+        pickup, human, by = fields["pickup"], fields["human"], fields["by"]
+        result = "talked" if human else "left"
+    return Attempt(
+        n=n,
+        kind=kind,
+        label=label,
+        begun=microseconds(begun),
+        pickup=_maybe(pickup),
+        human=_maybe(human),
+        ended=_maybe(end) or ended,
+        by=by,
+        result=result,
+        cause=cause,
+    )

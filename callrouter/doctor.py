@@ -1,0 +1,46 @@
+"""`callrouter doctor`: the running PBX examined from outside, with pyst2 and not with our own AMI and AGI code."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+from uuid import uuid4
+
+from callrouter.asterisk.witness import Witness
+from callrouter.asterisk.render import read_secrets
+from callrouter.settings import Settings
+
+WAIT_S: Final = 10.0
+Say = Callable[[str], None]
+
+
+def examine(settings: Settings, say: Say) -> bool:
+    """Log in as both users, run the AGI self-test on a channel of the PBX, and say what came of each.
+
+    Returns True if all is well. Raises OperatorError if the PBX cannot be reached or refuses the login.
+    """
+    keys = read_secrets(settings.secrets_dir, ())
+    ticket = uuid4().hex
+    done = threading.Event()
+    nodes: list[str] = []
+
+    def on_event(event: Any, _manager: Any) -> None:
+        if event.get_header("UserEvent") == "CRSelftest" and event.get_header("Selftest") == ticket:
+            nodes.append(event.get_header("Node") or "")
+            done.set()
+
+    with Witness(settings.ami_host, settings.ami_port, "keeper", keys.keeper):
+        say("AMI: keeper may log in")
+    with Witness(settings.ami_host, settings.ami_port, "hands", keys.hands) as witness:
+        say("AMI: hands may log in")
+        witness.on("UserEvent", on_event)
+        witness.originate_selftest(ticket)
+        if not done.wait(WAIT_S):
+            say(f"AGI: no answer of the self-test within {WAIT_S:.0f} s; see the PBX's log in {settings.pbx_dir}")
+            return False
+    if nodes != [settings.node]:
+        say(f"AGI: the PBX says it is {nodes}, this service expects {settings.node}")
+        return False
+    say(f"AGI: the PBX ran the self-test and is {settings.node}")
+    return True

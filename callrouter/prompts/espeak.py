@@ -1,0 +1,95 @@
+"""espeak-ng: where it is, and what it says."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from callrouter.errors import OperatorError
+from callrouter.prompts import audio
+from callrouter.routing.table import Language
+
+SPEED = {Language.ID: 165, Language.EN: 160}
+"""Words a minute: calmer than the voice's 175, for people in distress on a bad line."""
+
+_DEADLINE_S = 20.0
+_REMEDY = "Install the package espeak-ng, or put recordings of all clips into the folder of recorded prompts."
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A program that speaks: `command` and its fixed arguments."""
+
+    command: tuple[str, ...]
+
+    def say(self, text: str, language: Language) -> list[float]:
+        """Return `text` as sound at 8,000 samples a second; [] where nothing of it can be spoken.
+
+        `text` goes by standard input, so that no name of a table is ever an argument.
+        Raises OperatorError where espeak-ng fails or takes longer than 20 s.
+        """
+        with tempfile.TemporaryDirectory(prefix="callrouter-") as folder:
+            file = Path(folder) / "said.wav"
+            options = ("-v", language.value, "-s", str(SPEED[language]), "-b", "1", "-z", "--stdin", "-w", str(file))
+            try:
+                done = subprocess.run(
+                    (*self.command, *options),
+                    input=text.encode(),
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    timeout=_DEADLINE_S,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired:
+                raise OperatorError(f"espeak-ng did not end within {_DEADLINE_S:.0f} s.", _REMEDY) from None
+            except OSError as error:
+                raise OperatorError(f"espeak-ng does not start: {error}.", _REMEDY) from None
+            said = done.stderr.decode(errors="replace").strip()
+            if done.returncode:
+                raise OperatorError(f"espeak-ng failed ({done.returncode}): {said[-300:]}.", _REMEDY)
+            if not file.exists():
+                return []
+            try:
+                samples, rate = audio.read_wav(file)
+            except audio.NotTelephone as error:
+                raise OperatorError(f"espeak-ng wrote a file that cannot be read: {error}.", _REMEDY) from None
+        return audio.resampled(samples, rate)
+
+
+def find(pbx_root: Path | None) -> Voice:
+    """Return espeak-ng of the folder `pbx_root`, run by that folder's own loader; else the system's.
+
+    Raises OperatorError where there is none.
+    """
+    unpacked = _unpacked(pbx_root.resolve()) if pbx_root else None
+    if unpacked:
+        return unpacked
+    system = shutil.which("espeak-ng")
+    if system:
+        return Voice((system,))
+    where = f"neither in {pbx_root} nor on this system" if pbx_root else "not on this system"
+    raise OperatorError(f"Prompts cannot be made: espeak-ng is {where}.", _REMEDY)
+
+
+def _unpacked(root: Path) -> Voice | None:
+    program = root / "usr" / "bin" / "espeak-ng"
+    # Debian's loaders: usr/lib64 on amd64, usr/lib on arm64 and others.
+    loaders = [*sorted(root.glob("usr/lib64/ld-linux*.so.*")), *sorted(root.glob("usr/lib/ld-linux*.so.*"))]
+    data = sorted(root.glob("usr/lib/*/espeak-ng-data"))
+    if not (program.is_file() and loaders and data):
+        return None
+    libraries = data[0].parent
+    # Some libraries sit one folder deeper and are found by an absolute path, which the folder does not have.
+    deeper = sorted({found.parent for found in libraries.glob("*/lib*.so*")})
+    return Voice(
+        (
+            str(loaders[0]),
+            "--library-path",
+            ":".join(map(str, (libraries, *deeper))),
+            str(program),
+            f"--path={libraries}",
+        )
+    )

@@ -1,0 +1,26 @@
+"""The plan that the PBX follows alone when the service is away."""
+
+from __future__ import annotations
+
+from callrouter.routing.decide import NO_CATEGORY_URGENCY, CompiledTable, last_resort
+from callrouter.routing.plan import Dial, Plan, Ring, Step, Target
+
+OPERATORS_FIRST_S = 30
+
+
+def static_plan(compiled: CompiledTable, ring_s: int) -> Plan:
+    """Return: operators, then the static numbers (rung together for `ring_s` seconds), then the last resort.
+
+    It needs nothing but what the PBX holds, so it works while service and database are gone.
+    """
+    table = compiled.table.routing
+    steps: list[Step] = []
+    if table.static_numbers:
+        group = compiled.groups[table.last_resort.group]
+        steps.append(Ring(group.key, OPERATORS_FIRST_S, group.max_waiting + group.urgent_reserve))
+        targets = tuple(
+            Target("static", f"n{i}", n.trunk, n.number, False) for i, n in enumerate(table.static_numbers)
+        )
+        steps.append(Dial(targets, ring_s, announce=True))
+    steps.extend(last_resort(compiled, NO_CATEGORY_URGENCY))
+    return Plan(tuple(steps), route="failsafe", urgency=NO_CATEGORY_URGENCY, version=compiled.version)

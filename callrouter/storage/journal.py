@@ -1,0 +1,97 @@
+"""Where the PBX's journal lands: records, rejected lines and the file's offset, in one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from callrouter.calls.records import JournalBatch
+from callrouter.storage import tables as t
+from callrouter.storage.database import Database, StorageUnavailable, is_away
+from callrouter.storage.fill import fill, insert_into, upsert
+
+log = structlog.get_logger(__name__)
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
+
+
+class Journal:
+    """Stores journal batches (callrouter.calls.ports.JournalStore). Raises StorageUnavailable: try again later."""
+
+    def __init__(self, database: Database, now_us: Callable[[], int] = _now_us) -> None:
+        self._database = database
+        self._now_us = now_us
+
+    async def offsets(self, node: str) -> dict[str, int]:
+        """Return how far each file of `node` has been taken, in bytes."""
+
+        async def ask(connection: AsyncConnection) -> dict[str, int]:
+            rows = await connection.execute(
+                select(t.journal_offset.c.file, t.journal_offset.c.offset).where(t.journal_offset.c.node == node)
+            )
+            return {row.file: row.offset for row in rows}
+
+        return await self._database.read(ask)
+
+    async def apply(self, batch: JournalBatch) -> None:
+        """Store a batch and its offset together. Applying it twice, in parts or out of order changes nothing.
+
+        The offset is kept as it is given, also a smaller one: reading a line again is harmless, missing one is not.
+        A record that the database refuses is set aside like a line that could not be read.
+        """
+
+        async def at_once(connection: AsyncConnection) -> None:
+            await fill(connection, batch.records)
+            await self._close(connection, batch, [])
+
+        async def one_by_one(connection: AsyncConnection) -> None:
+            refused: list[tuple[bytes, str]] = []
+            for record in batch.records:
+                try:
+                    async with connection.begin_nested():
+                        await fill(connection, [record])
+                except Exception as error:  # whatever is wrong with one record, the next must land
+                    if is_away(error):
+                        raise
+                    refused.append(
+                        (repr(record).encode(errors="backslashreplace"), f"refused: {type(error).__name__}")
+                    )
+                    log.error("journal_record_refused", call=str(record.call), error=type(error).__name__)
+            await self._close(connection, batch, refused)
+
+        try:
+            await self._database.write(at_once)
+        except StorageUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - see above
+            log.error("journal_batch_refused", file=batch.file, offset=batch.offset, error=type(error).__name__)
+            await self._database.write(one_by_one)
+
+    async def _close(
+        self, connection: AsyncConnection, batch: JournalBatch, refused: Sequence[tuple[bytes, str]]
+    ) -> None:
+        rejects = [(r.line, r.reason) for r in batch.rejected] + list(refused)
+        rows: list[dict[str, Any]] = [
+            {
+                "node": batch.node,
+                "file": batch.file,
+                "digest": hashlib.sha256(line).digest(),
+                "offset": batch.offset,
+                "line": line,
+                "reason": reason,
+                "at": self._now_us(),
+            }
+            for line, reason in rejects
+        ]
+        if rows:
+            await connection.execute(insert_into(connection, t.journal_reject).on_conflict_do_nothing(), rows)
+        offset = {"node": batch.node, "file": batch.file, "offset": batch.offset}
+        await upsert(connection, t.journal_offset, ("node", "file"), [offset])

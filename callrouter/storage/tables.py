@@ -1,0 +1,178 @@
+"""The tables. Times are whole microseconds since 1970 UTC, as their source told them.
+
+`migrations/` makes them; a test holds the two together on both databases.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
+
+from callrouter.storage.columns import CleanJson, CleanText, Counted, Whole
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+KEY = 64
+"""Longest key, state or number that is kept: these stand in indexes, where PostgreSQL holds 2,700 bytes at most."""
+
+incident = Table(
+    "incident",
+    metadata,
+    # The number for people. It only ever grows; a number may be missing where two writers met (PostgreSQL).
+    Column("number", Counted, primary_key=True, autoincrement=True),
+    Column("id", Uuid, nullable=False, unique=True),
+    # The call that opened it, whose course sets the automatic fields. No foreign key: the two rows would need each
+    # other to be first.
+    Column("opening_call", Uuid, nullable=False),
+    Column("state", CleanText(KEY), nullable=False),
+    Column("category", CleanText(KEY), nullable=False),
+    Column("opened_at", Whole, nullable=False),
+    Column("callback", Boolean, nullable=False),
+    Column("callback_reason", CleanText(KEY), nullable=False),
+    # True: a person set it, and no note and no journal record changes it any more.
+    Column("state_by_person", Boolean, nullable=False),
+    Column("category_by_person", Boolean, nullable=False),
+    Column("callback_by_person", Boolean, nullable=False),
+    Column("merged_into", Uuid, ForeignKey("incident.id"), nullable=True),
+    # Grows with every change of the row (If-Match, RFC 9110 section 13.1.1). How often depends on how notes came.
+    Column("version", Whole, nullable=False),
+    Index(None, "state", "number"),
+    Index(None, "category", "number"),
+    Index(None, "callback", "number"),
+    sqlite_autoincrement=True,
+)
+
+call = Table(
+    "call",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("incident", Uuid, ForeignKey("incident.id"), nullable=False, index=True),
+    Column("direction", CleanText(8), nullable=False),
+    Column("node", CleanText(KEY), nullable=False),
+    # How the opening is known: known.Source. A better source replaces what a lesser one said.
+    Column("opened_source", SmallInteger, nullable=False),
+    Column("opened_at", Whole, nullable=False),
+    Column("origin", CleanText(KEY), nullable=False),
+    Column("trunk", CleanText(KEY), nullable=False),
+    Column("number", CleanText(KEY), nullable=False),
+    Column("name", CleanText(200), nullable=False),
+    Column("channel", CleanText(200), nullable=False),
+    Column("uniqueid", CleanText(200), nullable=False),
+    # What the service decided.
+    Column("routed_at", Whole, nullable=True),
+    Column("facts", CleanJson, nullable=True),
+    Column("decided_route", CleanText(KEY), nullable=False),
+    Column("decided_version", Whole, nullable=True),
+    Column("decided_plan", CleanText(CleanText.LONG), nullable=False),
+    # The latest human seen on the line while the call ran.
+    Column("joined_at", Whole, nullable=True),
+    Column("joined_by", CleanText(200), nullable=False),
+    Column("joined_with", CleanText(8), nullable=False),
+    # What the PBX says it did.
+    Column("ended_at", Whole, nullable=True),
+    Column("answered_at", Whole, nullable=True),
+    Column("chosen_at", Whole, nullable=True),
+    Column("human_at", Whole, nullable=True),
+    Column("choice", CleanText(KEY), nullable=False),
+    Column("category", CleanText(KEY), nullable=False),
+    Column("language", CleanText(KEY), nullable=False),
+    Column("stage", CleanText(KEY), nullable=False),
+    Column("path", CleanText(KEY), nullable=False),
+    Column("version", Whole, nullable=True),
+    Column("route", CleanText(KEY), nullable=False),
+    Column("plan", CleanText(CleanText.LONG), nullable=False),
+    Column("outcome", CleanText(KEY), nullable=True),
+    Column("recording", CleanText(400), nullable=False),
+    Column("cause", CleanText(200), nullable=False),
+    Column("talked_with", CleanText(8), nullable=False),
+    CheckConstraint("direction IN ('in', 'out')", name="direction"),
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("call", Uuid, ForeignKey("call.id"), primary_key=True),
+    Column("n", Whole, primary_key=True, autoincrement=False),
+    Column("kind", CleanText(KEY), nullable=False),
+    Column("label", CleanText(400), nullable=False),
+    Column("begun_at", Whole, nullable=False),
+    Column("pickup_at", Whole, nullable=True),
+    Column("human_at", Whole, nullable=True),
+    Column("ended_at", Whole, nullable=True),
+    Column("by", CleanText(200), nullable=False),
+    Column("result", CleanText(KEY), nullable=False),
+    Column("cause", CleanText(200), nullable=False),
+)
+
+incident_event = Table(
+    "incident_event",
+    metadata,
+    Column("id", Counted, primary_key=True, autoincrement=True),
+    Column("incident", Uuid, ForeignKey("incident.id"), nullable=False),
+    # Empty for what a person did: such entries never count as each other's repetition (NULLs are distinct).
+    Column("call", Uuid, ForeignKey("call.id"), nullable=True, index=True),
+    Column("kind", CleanText(KEY), nullable=False),
+    # Tells apart entries of one kind that one call can have several of; the note and the journal give the same.
+    Column("occurrence", CleanText(300), nullable=False),
+    Column("at", Whole, nullable=False),
+    Column("actor", CleanText(200), nullable=False),
+    Column("data", CleanJson, nullable=False),
+    UniqueConstraint("incident", "call", "kind", "occurrence"),
+    sqlite_autoincrement=True,
+)
+
+journal_offset = Table(
+    "journal_offset",
+    metadata,
+    Column("node", CleanText(KEY), primary_key=True),
+    Column("file", CleanText(200), primary_key=True),
+    Column("offset", Whole, nullable=False),
+)
+
+journal_reject = Table(
+    "journal_reject",
+    metadata,
+    Column("node", CleanText(KEY), primary_key=True),
+    Column("file", CleanText(200), primary_key=True),
+    # SHA-256 of the line: the same line read again is the same row.
+    Column("digest", LargeBinary, primary_key=True),
+    # The line ends at or before this byte of the file.
+    Column("offset", Whole, nullable=False),
+    Column("line", LargeBinary, nullable=False),
+    Column("reason", CleanText(1_000), nullable=False),
+    Column("at", Whole, nullable=False),
+)
+
+table_version = Table(
+    "table_version",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("sha256", CleanText(64), nullable=False),
+    # Kept as the very text that was hashed; a JSON column would put its keys in another order.
+    Column("routing", Text, nullable=False),
+    Column("directory", Text, nullable=False),
+    Column("created_at", Whole, nullable=False),
+    Column("who", CleanText(200), nullable=False),
+    Column("why", CleanText(2_000), nullable=False),
+)

@@ -1,0 +1,71 @@
+"""Addresses and ports on loopback for one centre, such that several run side by side on one machine."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import tempfile
+from pathlib import Path
+from typing import IO, Final
+
+SIP_PORT: Final = 5060
+RTP_PORTS: Final = 600
+_FIRST_RTP: Final = 16_000
+_NETS: Final = 60
+
+
+class Addresses:
+    """A /24 of 127.0.0.0/8 that nobody else of ours holds, and a range of RTP ports; given back by `close`.
+
+    The hold is a lock on a file, so it ends with the process at the latest.
+    """
+
+    def __init__(self) -> None:
+        folder = Path(tempfile.gettempdir()) / f"callrouter-nets-{os.getuid()}"
+        folder.mkdir(exist_ok=True, mode=0o700)
+        for n in range(_NETS):
+            lock = (folder / f"{n}").open("w")
+            if _locked(lock) and _free(f"127.112.{n + 1}.1", SIP_PORT):
+                self._lock = lock
+                self._net = n + 1
+                break
+            lock.close()
+        else:
+            raise OSError(f"all {_NETS} loopback networks of the demo are taken: end what still runs")
+        self.rtp_from = _FIRST_RTP + (self._net - 1) * RTP_PORTS
+        self.rtp_to = self.rtp_from + RTP_PORTS - 1
+
+    def host(self, last: int) -> str:
+        """Return the address with that last part, 1 to 254."""
+        return f"127.112.{self._net}.{last}"
+
+    def close(self) -> None:
+        """Give the network back."""
+        self._lock.close()
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """Return a TCP port that is free at this moment."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _free(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True

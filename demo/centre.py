@@ -1,0 +1,276 @@
+"""A whole call centre on loopback: PBX, service, database, and room for telephones. For the demo and the PBX tests."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import aiohttp
+from ruamel.yaml import YAML
+
+from callrouter import prepare, settings
+from callrouter.asterisk.pbx import Pbx
+from callrouter.asterisk.render import PbxSecrets
+from callrouter.routing.table import RoutingTable
+from demo.addresses import SIP_PORT, Addresses, free_port
+from demo.softphone import Account, Softphone
+
+READY_S: Final = 30.0
+STOP_S: Final = 15.0
+_PBX_HOST: Final = 1
+_FIRST_TRUNK: Final = 10
+_FIRST_OPERATOR: Final = 100
+
+
+class Centre:
+    """One centre with the routing table `table` (as read from YAML; trunks get loopback addresses of their own).
+
+    folder:  where everything is written
+    timers:  settings of ``callrouter.settings.Timers`` that differ from the default
+    extra:   further ``CALLROUTER_…`` settings, by field name
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        table: Mapping[str, Any],
+        *,
+        timers: Mapping[str, float] | None = None,
+        extra: Mapping[str, Any] | None = None,
+        say: prepare.Say = lambda _line: None,
+    ) -> None:
+        self._folder = folder
+        self._given = dict(table)
+        self._timers = dict(timers or {})
+        self._extra = dict(extra or {})
+        self._say = say
+        self._service: asyncio.subprocess.Process | None = None
+        self._http: aiohttp.ClientSession | None = None
+        self._phones = contextlib.AsyncExitStack()
+        self.trunk_hosts: dict[str, str] = {}
+
+    async def __aenter__(self) -> Self:
+        """Prepare and start everything; on failure what was started is stopped again."""
+        self.addresses = Addresses()
+        try:
+            self._write_table()
+            self.settings = settings.load(**self._overrides())
+            self.pbx, self.table, self.keys = await self._prepare()
+            await self.pbx.start()
+            self._http = aiohttp.ClientSession(
+                f"http://127.0.0.1:{self.settings.api_port}", timeout=aiohttp.ClientTimeout(total=10)
+            )
+            await self.start_service()
+        except BaseException:
+            await self._close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop telephones, service and PBX."""
+        await self._close()
+
+    async def _close(self) -> None:
+        await self._phones.aclose()
+        await self.stop_service()
+        if self._http is not None:
+            await self._http.close()
+        if hasattr(self, "pbx"):
+            await self.pbx.stop()
+        self.addresses.close()
+
+    # ------------------------------------------------------------------ set-up
+    def _write_table(self) -> None:
+        table = dict(self._given)
+        directory = dict(table["directory"])
+        trunks = []
+        for n, trunk in enumerate(directory["trunks"]):
+            host = self.addresses.host(_FIRST_TRUNK + n)
+            self.trunk_hosts[trunk["key"]] = host
+            trunks.append({**trunk, "host": host, "port": SIP_PORT})
+        directory["trunks"] = trunks
+        table["directory"] = directory
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self.table_file = self._folder / "table.yaml"
+        with self.table_file.open("w", encoding="utf-8") as file:
+            YAML(typ="safe").dump(table, file)
+
+    def _overrides(self) -> dict[str, Any]:
+        return {
+            "state": self._folder / "state",
+            "sip_host": self.addresses.host(_PBX_HOST),
+            "sip_port": SIP_PORT,
+            "rtp_from": self.addresses.rtp_from,
+            "rtp_to": self.addresses.rtp_to,
+            "agi_port": free_port(),
+            "ami_port": free_port(),
+            "api_port": free_port(),
+            "timers": settings.Timers(**self._timers),
+            **self._extra,
+        }
+
+    async def _prepare(self) -> tuple[Pbx, RoutingTable, PbxSecrets]:
+        return await prepare.prepare(self.settings, self.table_file, self._say)
+
+    # ------------------------------------------------------------------ the service
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment in which the service (or any command of callrouter) is of this centre."""
+        values = {
+            f"CALLROUTER_{name.upper()}": _as_text(getattr(self.settings, name))
+            for name in type(self.settings).model_fields
+            if name not in {"timers", "database_url", "agi_peers", "ami_peers"}
+            and getattr(self.settings, name) is not None
+        }
+        values["CALLROUTER_DATABASE_URL"] = self.settings.database
+        for name in settings.Timers.model_fields:
+            values[f"CALLROUTER_TIMER_{name.upper()}"] = _as_text(getattr(self.settings.timers, name))
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("CALLROUTER_")}
+        return kept | values
+
+    @property
+    def service_log(self) -> Path:
+        """What the service wrote."""
+        return self._folder / "service.log"
+
+    @property
+    def service_pid(self) -> int | None:
+        """The service's process id while it runs."""
+        return self._service.pid if self._service and self._service.returncode is None else None
+
+    async def start_service(self, *, wait: bool = True) -> None:
+        """Start the service and wait until it is ready. RuntimeError with its last lines if it is not."""
+        with self.service_log.open("ab") as log:
+            self._service = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "callrouter", "serve"),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self.environment,
+                start_new_session=True,
+            )
+        if wait:
+            await self.until_ready()
+
+    async def until_ready(self) -> None:
+        """Wait until the service says that it is ready."""
+        try:
+            async with asyncio.timeout(READY_S):
+                while not await self._is_ready():
+                    if self.service_pid is None:
+                        raise TimeoutError
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            tail = self.service_log.read_text(errors="replace")[-3000:]
+            raise RuntimeError(f"the service did not become ready:\n{tail}") from None
+
+    async def _is_ready(self) -> bool:
+        try:
+            status, _ = await self.get("/readyz")
+        except aiohttp.ClientError:
+            return False
+        return status == 200
+
+    async def stop_service(self) -> int | None:
+        """Stop the service with SIGTERM and return its exit code; None where it did not run."""
+        return await self.signal_service(signal.SIGTERM)
+
+    async def kill_service(self) -> None:
+        """Kill the service with SIGKILL."""
+        await self.signal_service(signal.SIGKILL)
+
+    async def signal_service(self, number: signal.Signals) -> int | None:
+        """Send it a signal that ends it, and wait for the end."""
+        process = self._service
+        if process is None or process.returncode is not None:
+            return None
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(number)
+        try:
+            async with asyncio.timeout(STOP_S):
+                return await process.wait()
+        except TimeoutError:
+            process.kill()
+            return await process.wait()
+
+    def pause_service(self) -> None:
+        """SIGSTOP: the service hangs, its sockets stay open."""
+        if self._service is not None:
+            self._service.send_signal(signal.SIGSTOP)
+
+    def resume_service(self) -> None:
+        """SIGCONT."""
+        if self._service is not None:
+            self._service.send_signal(signal.SIGCONT)
+
+    # ------------------------------------------------------------------ telephones
+    @property
+    def number(self) -> str:
+        """What a telephone dials to ring 112."""
+        return f"sip:112@{self.settings.sip_host}:{self.settings.sip_port}"
+
+    async def phone(self, trunk: str, tone_hz: int, **options: Any) -> Softphone:
+        """Return a telephone at the other end of a trunk; it ends with the centre."""
+        return await self._phones.enter_async_context(
+            Softphone(trunk, tone_hz=tone_hz, host=self.trunk_hosts[trunk], port=SIP_PORT, **options)
+        )
+
+    async def operator(self, key: str, tone_hz: int, *, register: bool = True) -> Softphone:
+        """Return an operator's telephone, registered unless told otherwise."""
+        keys = [o.key for o in self.table.directory.operators]
+        account = Account(
+            user=key,
+            password=self.keys.operators[key],
+            registrar=f"{self.settings.sip_host}:{self.settings.sip_port}",
+        )
+        phone = await self._phones.enter_async_context(
+            Softphone(
+                key, tone_hz=tone_hz, host=self.addresses.host(_FIRST_OPERATOR + keys.index(key)), account=account
+            )
+        )
+        if register:
+            await phone.register()
+        return phone
+
+    # ------------------------------------------------------------------ what the service says
+    async def get(self, path: str, **query: str) -> tuple[int, Any]:
+        """GET a path of the REST surface; return status and JSON."""
+        assert self._http is not None
+        async with self._http.get(path, params=query) as answer:
+            return answer.status, await answer.json(content_type=None)
+
+    async def incidents(self) -> list[dict[str, Any]]:
+        """Return all incidents (the newest 200), newest first, each whole."""
+        _, page = await self.get("/api/v1/incidents", limit="200")
+        return [(await self.get(f"/api/v1/incidents/{item['id']}"))[1] for item in page["items"]]
+
+    async def incident_of(self, number: str, *, within: float = 8.0, ended: bool = True) -> dict[str, Any]:
+        """Return the newest incident of a caller's number, once its call has ended (or at once)."""
+        seen: list[dict[str, Any]] = []
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while True:
+                    seen = [i for i in await self.incidents() if i["calls"] and i["calls"][0]["number"] == number]
+                    if seen and (not ended or seen[0]["calls"][0]["ended_at"] is not None):
+                        return seen[0]
+                    await asyncio.sleep(0.05)
+        raise AssertionError(f"no {'ended ' if ended else ''}incident of {number} within {within:g} s; there is {seen}")
+
+    async def live(self) -> list[dict[str, Any]]:
+        """Return the live board."""
+        _, answer = await self.get("/api/v1/calls/live")
+        items: list[dict[str, Any]] = answer["items"]
+        return items
+
+
+def _as_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

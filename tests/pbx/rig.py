@@ -1,0 +1,165 @@
+"""Telephones of the PBX tests, and what they have to find afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+import struct
+import wave
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+from callrouter.routing.table import Language, RoutingTable
+from demo.centre import Centre
+from demo.softphone import Answer, PhoneCall, RingOnly, Softphone
+
+SHORT_TIMERS: Final = {
+    "digit_s": 1,
+    "menu_tries": 2,
+    "no_progress_s": 1,
+    "confirm_s": 2,
+    "short_talk_s": 1,
+    "member_ring_s": 2,
+    "static_ring_s": 3,
+    "after_s": 1,
+    "message_silence_s": 1,
+}
+CALLER, EARLY, DAMKAR, BPBD, SELULER, OP1, OP2 = 600, 1000, 1150, 1300, 1550, 1800, 2150
+
+
+def short_clips(folder: Path, table: Mapping[str, Any]) -> None:
+    """Record the menu anew: half-second clips, so that a menu nobody answers is soon over."""
+    given = RoutingTable.model_validate(table)
+    names = ["menu-greeting", "menu-operator", "menu-switch"]
+    names += [f"choice-{c.digit}" for c in given.routing.categories]
+    for language in Language:
+        (folder / language).mkdir(parents=True, exist_ok=True)
+        for name in names:
+            with wave.open(str(folder / language / f"{name}.wav"), "wb") as file:
+                file.setnchannels(1)
+                file.setsampwidth(2)
+                file.setframerate(8000)
+                file.writeframes(_hum(0.25))
+
+
+def _hum(seconds: float) -> bytes:
+    samples = (int(6000 * math.sin(2 * math.pi * 330 * i / 8000)) for i in range(int(8000 * seconds)))
+    return b"".join(struct.pack("<h", s) for s in samples)
+
+
+@dataclass
+class Rig:
+    """The centre and its telephones."""
+
+    centre: Centre
+    caller: Softphone
+    damkar: Softphone
+    bpbd: Softphone
+    seluler: Softphone
+    op1: Softphone
+    op2: Softphone
+    before: list[str]
+
+    @classmethod
+    async def make(cls, centre: Centre) -> Self:
+        """Start every telephone."""
+        caller, damkar, bpbd, seluler, op1, op2 = await asyncio.gather(
+            centre.phone("telco", CALLER),
+            centre.phone("damkar", DAMKAR),
+            centre.phone("bpbd", BPBD),
+            centre.phone("seluler", SELULER),
+            centre.operator("op1", OP1, register=False),
+            centre.operator("op2", OP2, register=False),
+        )
+        return cls(centre, caller, damkar, bpbd, seluler, op1, op2, [])
+
+    async def warm_up(self) -> None:
+        """One call through everything; what is there afterwards is what an idle PBX has."""
+        await self.reset()
+        call = await self.call("0800")
+        await call.digits("1")
+        await call.until_hears(DAMKAR, within=10)
+        await call.hangup()
+        await self.settle()
+        self.before = await resources(self)
+
+    async def reset(self) -> None:
+        """Agencies answer at once; nobody is on duty."""
+        for phone in (self.damkar, self.bpbd, self.seluler, self.op1, self.op2):
+            await phone.behave(Answer(0.1))
+        for operator in (self.op1, self.op2):
+            await operator.unregister()
+
+    async def on_duty(self, *operators: Softphone) -> None:
+        """Register these operators' telephones."""
+        for operator in operators:
+            await operator.register()
+
+    async def off(self, *phones: Softphone) -> None:
+        """Let these telephones ring without an answer."""
+        for phone in phones:
+            await phone.behave(RingOnly())
+
+    async def call(self, number: str, **options: Any) -> PhoneCall:
+        """Ring 112 as a citizen and wait until the menu is heard."""
+        call = await self.caller.dial(self.centre.number, user=number, **options)
+        await call.until_answered(within=5)
+        await call.until_hears_speech(within=5)
+        return call
+
+    async def press(self, number: str, digit: str) -> PhoneCall:
+        """Ring 112 and press a digit."""
+        call = await self.call(number)
+        await call.digits(digit)
+        return call
+
+    async def settle(self) -> None:
+        """Hang up everything and wait until the PBX has no channel left."""
+        for phone in (self.caller, self.damkar, self.bpbd, self.seluler, self.op1, self.op2):
+            for call in phone.calls:
+                if not call.ended:
+                    await call.hangup()
+        async with asyncio.timeout(15):
+            while "0 active channels" not in await self.centre.pbx.rx("core show channels count"):
+                await asyncio.sleep(0.05)
+
+
+async def talk(call: PhoneCall, other: PhoneCall, caller_hz: int, other_hz: int) -> None:
+    """Each hears the other now."""
+    await asyncio.gather(call.until_hears(other_hz, within=5), other.until_hears(caller_hz, within=5))
+
+
+async def resources(rig: Rig) -> list[str]:
+    """Return what the PBX and the service hold: channels, bridges, and kinds of descriptors with their number."""
+    pbx = rig.centre.pbx
+    channels = re.findall(r"^\d+ (?:active channels?|active calls?)", await pbx.rx("core show channels count"), re.M)
+    bridges = (await pbx.rx("bridge show all")).splitlines()[1:]
+    return [
+        *channels,
+        *(f"bridge {line}" for line in bridges if line.strip()),
+        f"pbx descriptors {_descriptors(pbx.pid)}",
+        f"pbx threads in a call {(await pbx.rx('core show threads')).count('pbx_thread')}",
+        f"service sockets {_sockets(rig.centre.service_pid)}",
+    ]
+
+
+async def leftovers(rig: Rig) -> list[str]:
+    """Return what is there now and was not after the warm-up call; waits up to five seconds for things to end."""
+    left: list[str] = []
+    for _ in range(50):
+        left = [line for line in await resources(rig) if line not in rig.before]
+        if not left:
+            return []
+        await asyncio.sleep(0.1)
+    return left
+
+
+def _descriptors(pid: int | None) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def _sockets(pid: int | None) -> int:
+    return sum(1 for fd in Path(f"/proc/{pid}/fd").iterdir() if fd.exists() or "socket" in str(fd.readlink()))

