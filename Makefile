@@ -10,8 +10,9 @@ PYTEST_ARGS ?=
 export PYTHON BREAK TABLE
 
 BIN := .venv/bin
-LOCK := $(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
-        --no-emit-index-url --no-header --no-annotate
+LOCK_FROM := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+             --no-emit-index-url --no-header --no-annotate
+LOCK := $(LOCK_FROM) pyproject.toml
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test check lint type imports format scripts-lint lock wheel images clean distclean
@@ -63,6 +64,7 @@ lock:  ## Renew the locks from pyproject.toml (needs uv)
 	$(LOCK) --upgrade --group dev --output-file requirements.lock
 	$(LOCK) --group demo --constraint requirements.lock --output-file requirements-demo.lock
 	$(LOCK) --constraint requirements.lock --output-file requirements-service.lock
+	echo "hatchling" | $(LOCK_FROM) - --constraint requirements.lock --output-file requirements-build.lock
 
 wheel: setup  ## Build the wheel into dist/
 	$(BIN)/hatchling build --target wheel

@@ -65,6 +65,62 @@ new_enough() {
     [ "$(printf '%s\n%s\n' "$OLDEST_ASTERISK" "$1" | sort -V | head -n 1)" = "$OLDEST_ASTERISK" ]
 }
 
+# expired_only LOG: true if mmdebstrap stopped because the mirror's Release file is past its date, and for no other reason.
+expired_only() {
+    grep -q '^E: Release file for .* is expired' "$1" && ! grep -q 'is not valid yet\|NO_PUBKEY\|is not signed' "$1"
+}
+
+# unpack_debian LOG WHAT SUITE TARGET MMDEBSTRAP-OPTIONS…: strictly first; a mirror that is only out of date is taken,
+# and that is said.
+unpack_debian() {
+    unpack_log=$1 unpack_what=$2 unpack_suite=$3 unpack_target=$4
+    shift 4
+    stage "$unpack_what"
+    run_mmdebstrap "$@" && return 0
+    expired_only "$unpack_log" || return 1
+    stage_done "the mirror's Release file is $(sed -n 's/^E: Release file for .* is \(expired ([^)]*)\).*/\1/p' "$unpack_log" | head -n 1)"
+    stage "Unpacking it all the same: signatures are still checked, only the date is not"
+    run_mmdebstrap --aptopt='Acquire::Check-Valid-Until "false"' "$@"
+}
+
+# Nothing may ask (no standard input), and the lock's descriptor stays ours.
+run_mmdebstrap() {
+    drop "$unpack_target"
+    mmdebstrap --keyring="$(debian_keyring)" "$@" "$unpack_suite" "$unpack_target" \
+        ${CALLROUTER_DEBIAN_MIRROR:+"$CALLROUTER_DEBIAN_MIRROR"} >"$unpack_log" 2>&1 </dev/null 9>&-
+}
+
+# drop PATH: removes it, also where the packages brought folders that may not be written.
+drop() {
+    [ ! -d "$1" ] || chmod -R u+w "$1"
+    rm -rf "$1"
+}
+
+# why_not_unpacked LOG SUITE: the cause of a failed unpack_debian, for a person.
+why_not_unpacked() {
+    if grep -q 'No space left on device\|enough free space' "$1"; then
+        echo "the disk is full."
+    elif grep -q 'Temporary failure resolving\|Could not resolve\|Could not connect\|Unable to connect\|timed out' "$1"; then
+        echo "the Debian mirror cannot be reached. Is there a network? CALLROUTER_DEBIAN_MIRROR names another mirror."
+    elif grep -q 'NO_PUBKEY\|is not signed\|signatures couldn.t be verified\|Signing key' "$1"; then
+        echo "the mirror's signature is not by a key of the host's debian-archive-keyring. Update that package."
+    elif grep -q 'is not valid yet' "$1"; then
+        echo "the mirror's Release file is from the future: set the host's clock."
+    elif grep -q 'Unable to locate package\|no installation candidate' "$1"; then
+        echo "the mirror lacks a package in $2. CALLROUTER_DEBIAN_MIRROR names another mirror."
+    else
+        echo "mmdebstrap failed."
+    fi
+}
+
+# The keyring's name changed between releases.
+debian_keyring() {
+    for keyring in /usr/share/keyrings/debian-archive-keyring.gpg /usr/share/keyrings/debian-archive-keyring.pgp; do
+        [ -e "$keyring" ] && break
+    done
+    echo "$keyring"
+}
+
 # True if the host has what a demo needs: a new enough Asterisk, and espeak-ng for the prompts.
 # Ordinary users have no sbin in their PATH; from here on they do.
 system_pbx() {

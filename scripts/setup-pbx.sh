@@ -31,52 +31,13 @@ need_space 1000 "Unpacking Asterisk"
 
 log=$LOGS/pbx.log
 new=.pbx.new
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-[ -e "$keyring" ] || keyring=${keyring%.gpg}.pgp
-
-drop() {
-    [ ! -d "$1" ] || chmod -R u+w "$1"
-    rm -rf "$1"
-}
 # A set-up that was stopped leaves no half folder behind.
 trap 'drop "$new"' EXIT
 trap 'exit 130' INT TERM HUP
 
-# unpack OPTIONS…
-unpack() {
-    drop "$new"
-    # /dev/null as standard input: nothing may ask. The lock's descriptor stays ours.
-    mmdebstrap --mode=fakechroot --variant=extract --keyring="$keyring" --include="$PACKAGES" "$@" \
-        "$SUITE" "$new" ${CALLROUTER_DEBIAN_MIRROR:+"$CALLROUTER_DEBIAN_MIRROR"} >"$log" 2>&1 </dev/null 9>&-
-}
-
-stage "Unpacking Asterisk from Debian $SUITE into .pbx (about 100 MB to fetch)"
-if ! unpack; then
-    if grep -q '^E: Release file for .* is expired' "$log" && ! grep -q 'is not valid yet' "$log"; then
-        expired=$(sed -n 's/^E: Release file for .* is expired (\(.*\)).*/\1/p' "$log" | head -n 1)
-        stage_done "the mirror's Release file is expired ($expired)"
-        stage "Unpacking it all the same: signatures are still checked, only the date is not"
-        unpack --aptopt='Acquire::Check-Valid-Until "false"' || retry_failed=1
-    else
-        retry_failed=1
-    fi
-fi
-if [ "${retry_failed:-0}" -eq 1 ]; then
-    if grep -q 'No space left on device\|enough free space' "$log"; then
-        why="the disk is full."
-    elif grep -q 'Temporary failure resolving\|Could not resolve\|Could not connect\|Unable to connect\|timed out' "$log"; then
-        why="the Debian mirror cannot be reached. Is there a network? CALLROUTER_DEBIAN_MIRROR names another mirror."
-    elif grep -q 'NO_PUBKEY\|is not signed\|signatures couldn.t be verified\|Signing key' "$log"; then
-        why="the mirror's signature is not by a key of the host's debian-archive-keyring. Update that package."
-    elif grep -q 'is not valid yet' "$log"; then
-        why="the mirror's Release file is from the future: set the host's clock."
-    elif grep -q 'Unable to locate package\|no installation candidate' "$log"; then
-        why="the mirror has no asterisk in $SUITE. CALLROUTER_DEBIAN_MIRROR names another mirror."
-    else
-        why="mmdebstrap failed."
-    fi
-    stage_failed "$log" "unpacking Asterisk: $why"
-fi
+unpack_debian "$log" "Unpacking Asterisk from Debian $SUITE into .pbx (about 100 MB to fetch)" "$SUITE" "$new" \
+    --mode=fakechroot --variant=extract --include="$PACKAGES" ||
+    stage_failed "$log" "unpacking Asterisk: $(why_not_unpacked "$log" "$SUITE")"
 
 version=$(asterisk_version "$(in_folder "$new" usr/sbin/asterisk -V 2>>"$log")")
 if [ -z "$version" ]; then

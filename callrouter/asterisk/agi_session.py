@@ -91,18 +91,23 @@ class AgiSession:
             await self.command("SET VARIABLE", self._variable(name), value)
 
     async def get_variable(self, name: str) -> str:
-        """Return a channel variable's value; empty where it is not set."""
+        """Return a channel variable's value; empty where it is not set.
+
+        Asterisk gives at most its first 1023 bytes (res_agi.c, handle_getvariable), while setting takes a whole line.
+        """
         reply = await self.command("GET VARIABLE", self._variable(name))
         return reply.data or "" if reply.result == "1" else ""
 
     async def gosub(self, context: str, *, within_s: float) -> None:
         """Run the subroutine ``s,1`` of `context`; it must return within `within_s` seconds."""
         reply = await self.command("GOSUB", context, "s", "1", within_s=within_s)
-        if reply.result == "0" and "abnormal exit" not in reply.text:
+        abnormal = "abnormal exit" in reply.text
+        if reply.result == "0" and not abnormal:
             return
-        # A hang-up ends the subroutine, and its line is written only after the reply.
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._hung_up.wait(), GRACE_S)
+        if abnormal:
+            # A hang-up ends the subroutine, and its line is written only after the reply.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hung_up.wait(), GRACE_S)
         if self.gone:
             raise CallerGone
         raise self._failure(f"GOSUB {context} ended badly: {reply.text[:200]}")

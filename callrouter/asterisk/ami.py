@@ -235,10 +235,16 @@ class AmiLink:
             try:
                 async with asyncio.timeout(RESYNC_S):
                     await self._on_login()
+            except (AmiUnavailable, AmiRefused, TimeoutError) as error:
+                self._log.error("ami.state_not_known", reason=str(error) or f"not within {RESYNC_S:g} s")
+                await self._want_state_later()
             except Exception:
-                self.counters.resync_failed += 1
-                log.exception("ami.state_not_known", link=self.name)
-                if self.connected:
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._state_wanted.wait(), self._backoff[1])
-                    self._state_wanted.set()
+                log.exception("ami.state_error", link=self.name)
+                await self._want_state_later()
+
+    async def _want_state_later(self) -> None:
+        self.counters.resync_failed += 1
+        if self.connected:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._state_wanted.wait(), self._backoff[1])
+            self._state_wanted.set()

@@ -193,7 +193,7 @@ class AmiConnection(manager.Manager):  # type: ignore[misc]
         self, name: str, fields: dict[str, object], *, within_s: float, listing: str | None = None
     ) -> AmiAnswer:
         """Send an action and return its answer. Raises AmiUnavailable, AmiRefused, UnsafeArgument."""
-        action = _action(name, fields)
+        action = make_action(name, fields)
         if self.lost.is_set() or self.protocol is None:
             raise AmiUnavailable("not connected")
         transport = self.protocol.transport
@@ -254,7 +254,11 @@ class AmiConnection(manager.Manager):  # type: ignore[misc]
             raise AmiUnavailable("connection closed by the PBX")
 
 
-def _action(name: str, fields: dict[str, object]) -> actions.Action:
+def make_action(name: str, fields: dict[str, object]) -> actions.Action:
+    """Return the action `name`, ready to send, with an id of its own.
+
+    A list or tuple among the values gives one header line for each. Raises UnsafeArgument.
+    """
     headers: dict[str, object] = {"Action": ami_header("Action", name)}
     lines = 2
     for key, value in fields.items():

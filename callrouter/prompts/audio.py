@@ -170,14 +170,13 @@ def read_wav(path: Path) -> tuple[list[int], int]:
 
 def seconds_of(clip: Path | bytes) -> float:
     """Return how long a clip is. Raises NotTelephone where it is not a whole WAV of a telephone line, OSError."""
-    size = len(clip) if isinstance(clip, bytes) else clip.stat().st_size
     with _opened(clip) as file:
         found = (file.getframerate(), file.getnchannels(), 8 * file.getsampwidth())
         if found != (RATE, 1, 16):
             raise NotTelephone(f"it has {found[0]} samples a second, {found[1]} channel(s), {found[2]} bits")
         whole = 2 * file.getnframes()
-    if size < whole:
-        raise NotTelephone("it is shorter than its header says")
+        if len(file.readframes(file.getnframes())) != whole:
+            raise NotTelephone("it is shorter than its header says")
     return whole / 2 / RATE
 
 
@@ -185,4 +184,4 @@ def _opened(clip: Path | bytes) -> wave.Wave_read:
     try:
         return wave.open(BytesIO(clip) if isinstance(clip, bytes) else str(clip), "rb")
     except (wave.Error, EOFError) as error:
-        raise NotTelephone(f"it is not a WAV file with PCM samples ({error or 'it ends too early'})") from None
+        raise NotTelephone(f"it is not a WAV file with PCM samples ({str(error) or 'it ends too early'})") from None

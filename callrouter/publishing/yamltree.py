@@ -162,7 +162,7 @@ class _Builder:
         plain = event.style is None
         value = _plain(event.value) if plain else event.value
         pointer = self.place(event, _whole(value) if isinstance(value, str) else value)
-        if isinstance(value, str) and value != _whole(value):
+        if isinstance(value, str) and _whole(value).count(_MENDED) > value.count(_MENDED):
             self.wrong(event, pointer, "half of a character is escaped here", "Write the character.")
         if not isinstance(value, str):
             self.tree.written[pointer] = event.value
@@ -229,8 +229,11 @@ def _events(text: str) -> Iterator[Any]:
         yield event
 
 
+_MENDED = "\ufffd"
+
+
 def _whole(text: str) -> str:
-    """Text without lone surrogates, which no encoding can carry."""
+    """Text where an escaped pair of surrogates is one character, and a lone one, which nothing can carry, is gone."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

@@ -122,10 +122,8 @@ class Agent:
         """Hangs up what is left and stops the stack."""
         for call in list(self._calls.values()):
             await call.hangup()
-        deadline = time.monotonic() + _BYE_S
-        while self._calls and time.monotonic() < deadline:
-            await asyncio.sleep(0.01)
         if self._pump is not None:
+            await asyncio.wait({self._pump}, timeout=_BYE_S)
             self._pump.cancel()
         with suppress(BaresipError):
             await self._runtime.close()

@@ -25,7 +25,9 @@ _LOCAL_REASONS: Final = ("Rejected by user", "Busy Here")
 class AgentCall:
     """Sends the agent's tone, listens, and tells the parent what happens, each with its time."""
 
-    def __init__(self, number: int, call: Call, tone: bytes, tell: Callable[[Message], None], *, early_tone: bool) -> None:
+    def __init__(
+        self, number: int, call: Call, tone: bytes, tell: Callable[[Message], None], *, early_tone: bool
+    ) -> None:
         self.number = number
         self._call = call
         self._tone = tone

@@ -1,4 +1,4 @@
-"""An ear: from received audio to "this tone since then", "some other sound since then", "silent from then to then"."""
+"""An ear: turns received audio into "this tone since then", "some other sound since then", "silent from then"."""
 
 from array import array
 from collections import deque

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from typing import Any, Literal
 
 from demo.softphone.hearing import SPEECH
@@ -142,7 +143,7 @@ class CallReport:
     def longest_gap_s(self, tone_hz: int) -> float:
         """The longest time between two spans of this tone: 0 if it was never interrupted."""
         spans = self.heard.get(tone_hz, ())
-        gaps = [later.from_s - earlier.to_s for earlier, later in zip(spans, spans[1:], strict=False) if earlier.to_s]
+        gaps = [later.from_s - earlier.to_s for earlier, later in pairwise(spans) if earlier.to_s]
         return max(gaps, default=0.0)
 
     @property

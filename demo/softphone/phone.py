@@ -64,6 +64,7 @@ class Softphone:
         self._ids = count(1)
         self._calls: dict[int, PhoneCall] = {}
         self._incoming: asyncio.Queue[PhoneCall] = asyncio.Queue()
+        self._gone = False
         self._log: deque[str] = deque(maxlen=_TAIL_LINES)
         self.calls: list[PhoneCall] = []
 
@@ -136,6 +137,11 @@ class Softphone:
         except TimeoutError:
             raise NotInTime(f"{self.name}: no incoming call within {within:g} s") from None
 
+    def forget(self) -> None:
+        """Incoming calls that were not handed out are not handed out any more."""
+        while not self._incoming.empty():
+            self._incoming.get_nowait()
+
     def kill(self) -> None:
         """The phone vanishes without a word (kill -9): no BYE, its registration stays."""
         self._running().kill()
@@ -160,6 +166,7 @@ class Softphone:
     async def _start(self) -> None:
         if self._process is not None:
             raise SoftphoneError(f"{self.name} runs already")
+        self._gone = False
         self._folder = tempfile.TemporaryDirectory(prefix="softphone-")
         path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
         self._process = await asyncio.create_subprocess_exec(
@@ -200,6 +207,8 @@ class Softphone:
 
     async def _order(self, what: str, *, limit: float = _ORDER_S, **arguments: Any) -> Message:
         process = self._running()
+        if self._gone:
+            raise SoftphoneError(f"{self.name} is gone\n{self.log}")
         number = next(self._ids)
         answered: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._orders[number] = answered
@@ -214,6 +223,8 @@ class Softphone:
             raise SoftphoneError(f"{self.name} is gone: {error}\n{self.log}") from error
         finally:
             self._orders.pop(number, None)
+            if not answered.cancel() and not answered.cancelled():
+                answered.exception()
         if "error" in answer:
             raise SoftphoneError(f"{self.name}: {what}: {answer['error']}")
         return answer
@@ -222,7 +233,8 @@ class Softphone:
         assert process.stdout is not None
         async for line in process.stdout:
             self._take(json.loads(line))
-        # The child is gone: nobody may wait for it any longer.
+        # The child is gone: nobody may wait for it any longer, nor begin to.
+        self._gone = True
         for answered in self._orders.values():
             if not answered.done():
                 answered.set_exception(SoftphoneError(f"{self.name} is gone\n{self.log}"))
@@ -238,7 +250,9 @@ class Softphone:
         match message["event"]:
             case "done":
                 if "call" in message:
-                    self._adopt(PhoneCall(self, message["call"], "out", Remote("", "", ""), message["at"]))
+                    uri = message["uri"]
+                    remote = Remote(uri, split_uri(uri)[0], "")
+                    self._adopt(PhoneCall(self, message["call"], "out", remote, message["at"]))
                 answered = self._orders.get(message["id"])
                 if answered is not None and not answered.done():
                     answered.set_result(message)

@@ -27,7 +27,9 @@ _AMPLITUDE: Final = 32767 * 10 ** ((-16 - 3.14) / 20)
 def check_tone(tone_hz: int) -> int:
     """The tone itself if the grid has it; ValueError otherwise."""
     if tone_hz not in TONES:
-        raise ValueError(f"{tone_hz} Hz is not a tone that can be told apart; choose one of {', '.join(map(str, TONES))}")
+        raise ValueError(
+            f"{tone_hz} Hz is not a tone that can be told apart; choose one of {', '.join(map(str, TONES))}"
+        )
     return tone_hz
 
 

@@ -5,7 +5,9 @@ from typing import Any, Final
 
 Message = dict[str, Any]
 
-_SIP_URI: Final = re.compile(r"sip:(?:(?P<user>[^@\s<>\"]*)@)?(?P<host>[\w.-]+)(?::(?P<port>\d+))?(?P<rest>;[^\s<>]*)?")
+_SIP_URI: Final = re.compile(
+    r"sip:(?:(?P<user>[^@\s<>\"]*)@)?(?P<host>[\w.-]+)(?::(?P<port>\d+))?(?P<rest>;[^\s<>]*)?"
+)
 _FROM: Final = re.compile(r"^\s*(?:\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<plain>[^<\"]*?))\s*<(?P<uri>[^>]*)>")
 _MAX_NAME: Final = 1000
 WITHHELD_AOR: Final = '"Anonymous" <sip:anonymous@anonymous.invalid>'
@@ -40,6 +42,6 @@ def read_from(header: str) -> tuple[str, str]:
     """(display name, URI) of a From header."""
     match = _FROM.match(header)
     if match is None:
-        return "", header.split(";")[0].strip()
+        return "", header.partition(";")[0].strip()
     name = match["plain"] or "" if match["quoted"] is None else re.sub(r"\\(.)", r"\1", match["quoted"])
     return name, match["uri"]

@@ -96,7 +96,7 @@ class Worker:
         aor = agent.aor(order["user"], order["display_name"], withheld=order["withheld"])
         headers = order["headers"] | ({"Privacy": "id"} if order["withheld"] else {})
         number, at, replay = await agent.dial(order["uri"], aor, headers)
-        self.tell({"event": "done", "id": order["id"], "call": number, "at": at})
+        self.tell({"event": "done", "id": order["id"], "call": number, "at": at, "uri": order["uri"]})
         replay()
 
     def tell(self, message: Message) -> None:
@@ -136,7 +136,7 @@ def main() -> None:
     try:
         asyncio.run(Worker(out).run())
     except Exception:
-        logging.exception("the agent broke down")
+        logging.getLogger(__name__).exception("the agent broke down")
         status = 1
     # The native stack may abort in the interpreter's own teardown; it is stopped already, so leave at once.
     sys.stderr.flush()

@@ -262,6 +262,27 @@ async def test_a_client_that_does_not_read_is_cut_off(start: Start, incidents: F
         await until(lambda: server.connections == 0)
 
 
+async def test_even_a_small_answer_that_nobody_takes_holds_no_connection(
+    start: Start, incidents: FakeIncidents
+) -> None:
+    # Less than asyncio's own limit would stay in our buffer unnoticed, and closing waits for it without an end.
+    detail = incidents.add(given_detail(1, calls=tuple(given_call(n, plan="x" * 1500) for n in range(20))))
+    server = await start(limits=Limits(unread_s=0.2, idle_s=0.1))
+    loop = asyncio.get_running_loop()
+    with socket.socket() as wire:
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        wire.setblocking(False)
+        await loop.sock_connect(wire, ("127.0.0.1", server.port))
+        await until(lambda: server.connections == 1)
+        ours = next(iter(server._gate.open)).transport
+        assert ours is not None
+        ours.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
+        await loop.sock_sendall(
+            wire, f"GET /api/v1/incidents/{detail.summary.id} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+        )
+        await until(lambda: server.connections == 0, within_s=3)
+
+
 async def test_further_middleware_stands_inside_of_errors_and_before_the_operation(
     start: Start, client: Client, incidents: FakeIncidents
 ) -> None:

@@ -13,6 +13,11 @@ def _ring(group: str = "operators", wait_s: int = 3) -> dict[str, Any]:
     return {"kind": "ringgroup", "group": group, "wait_s": wait_s}
 
 
+def _agency(key: str) -> dict[str, Any]:
+    contacts = [{"key": "piket", "trunk": key, "number": "100"}]
+    return {"key": key, "name": {"id": key.title(), "en": key.title()}, "contacts": contacts}
+
+
 def _category(digit: str, key: str, urn: str, said_id: str, said_en: str, priority: int) -> dict[str, Any]:
     return {"key": key, "digit": digit, "urn": urn, "name": {"id": said_id, "en": said_en}, "priority": priority}
 
@@ -27,6 +32,9 @@ def table(*, last_resort_s: int = 3, max_waiting: int = 10, urgent_reserve: int 
                 {"key": "early", "kind": "carrier", "host": "127.0.0.3", "early_media": True},
                 {"key": "damkar", "kind": "agency", "host": "127.0.0.4"},
                 {"key": "bpbd", "kind": "agency", "host": "127.0.0.5"},
+                {"key": "mati", "kind": "agency", "host": "127.0.0.31"},
+                {"key": "sunyi", "kind": "agency", "host": "127.0.0.32"},
+                {"key": "sipp", "kind": "agency", "host": "127.0.0.33"},
                 {"key": "seluler", "kind": "carrier", "host": "127.0.0.6"},
             ],
             "agencies": [
@@ -48,7 +56,8 @@ def table(*, last_resort_s: int = 3, max_waiting: int = 10, urgent_reserve: int 
                         {"key": "hp", "trunk": "seluler", "number": "08123", "confirm": True},
                     ],
                 },
-            ],
+            ]
+            + [_agency(key) for key in ("mati", "sunyi", "sipp")],
             "operators": [{"key": "op1", "name": "Meja 1"}, {"key": "op2", "name": "Meja 2"}],
         },
         "routing": {
@@ -58,6 +67,9 @@ def table(*, last_resort_s: int = 3, max_waiting: int = 10, urgent_reserve: int 
                 _category("3", "ambulance", "urn:service:sos.ambulance", "ambulans", "ambulance", 10),
                 _category("4", "village", "urn:service:sos", "perangkat desa", "village", 4),
                 _category("5", "light", "urn:service:sos", "lampu jalan", "street light", 0),
+                _category("6", "dead", "urn:service:sos", "mati", "dead", 4),
+                _category("7", "quiet", "urn:service:sos", "sunyi", "quiet", 4),
+                _category("8", "other", "urn:service:sos", "lain", "other", 4),
             ],
             "ring_groups": [
                 {
@@ -65,7 +77,8 @@ def table(*, last_resort_s: int = 3, max_waiting: int = 10, urgent_reserve: int 
                     "members": ["op1", "op2"],
                     "max_waiting": max_waiting,
                     "urgent_reserve": urgent_reserve,
-                }
+                },
+                {"key": "small", "members": ["op1"], "max_waiting": 1, "urgent_reserve": 1},
             ],
             "routes": [
                 {
@@ -80,14 +93,32 @@ def table(*, last_resort_s: int = 3, max_waiting: int = 10, urgent_reserve: int 
                     "when": {"category": ["flood"]},
                     "steps": [_dial("bpbd/piket"), _ring()],
                 },
-                {"key": "ambulance", "priority": 80, "when": {"category": ["ambulance"]}, "steps": [_ring(wait_s=20)]},
+                {"key": "ambulance", "priority": 80, "when": {"category": ["ambulance"]}, "steps": [_ring("small", 30)]},
                 {
                     "key": "village",
                     "priority": 70,
                     "when": {"category": ["village"]},
                     "steps": [_dial("desa/mesin", "desa/hp", ring_s=10), _ring()],
                 },
-                {"key": "light", "priority": 60, "when": {"category": ["light"]}, "steps": [_ring(wait_s=20)]},
+                {
+                    "key": "light",
+                    "priority": 60,
+                    "when": {"category": ["light"]},
+                    "steps": [_ring("small", 30), _dial("bpbd/piket", announce=False)],
+                },
+                *(
+                    {
+                        "key": key,
+                        "priority": priority,
+                        "when": {"category": [key]},
+                        "steps": [_dial(target), _ring()],
+                    }
+                    for key, priority, target in (
+                        ("dead", 40, "mati/piket"),
+                        ("quiet", 30, "sunyi/piket"),
+                        ("other", 20, "sipp/piket"),
+                    )
+                ),
                 {
                     "key": "agencies",
                     "priority": 50,

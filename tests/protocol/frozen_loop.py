@@ -14,6 +14,8 @@ async def main(subject: type[OurAgi | BareAgi]) -> None:
         return None
 
     async with subject(nothing) as server:  # type: ignore[arg-type]
+        sys.stdout.write("listening\n")
+        sys.stdout.flush()
         _, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.close()
         await writer.wait_closed()

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.protocol.peers import Heard, channel, until
 from tests.protocol.subjects import BareAgi, OurAgi, agi_row
 
@@ -46,13 +48,17 @@ def test_F1_connect_and_close_does_not_freeze_the_loop(subject: Subject) -> None
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
+    assert process.stdout is not None
     try:
-        output, _ = process.communicate(timeout=20 if subject is OurAgi else 4)
+        started = any(line == b"listening\n" for line in process.stdout)
+        output, _ = process.communicate(timeout=20 if subject is OurAgi else 3)
     except subprocess.TimeoutExpired:
         output = b""
     finally:
         process.kill()
         process.communicate()
+    if not started:
+        pytest.fail("the program did not start")
     assert output.splitlines()[-1:] == [b"the loop turns"]
 
 

@@ -1,0 +1,233 @@
+"""The main road: a digit, an agency, a human; and what happens when the agency cannot be had."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from demo.softphone import Answer, DeadPeer, Reject, RingOnly
+from tests.pbx.rig import BPBD, CALLER, DAMKAR, OP1, SELULER, SUNYI, Rig, talk
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+def call_of(incident: dict[str, Any]) -> dict[str, Any]:
+    """Return the one call of an incident."""
+    (call,) = incident["calls"]
+    return dict(call)
+
+
+def results(incident: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what was tried, and what came of it."""
+    return [(attempt["label"], attempt["result"]) for attempt in call_of(incident)["attempts"]]
+
+
+def longest_silence_s(call: Any, until_s: float) -> float:
+    """Return the longest silence that a caller heard between his answer and `until_s`."""
+    gaps = [min(s.to_s or until_s, until_s) - s.from_s for s in call.report().silences if s.from_s < until_s]
+    return max(gaps, default=0.0)
+
+
+async def test_digit_during_the_prompt_brings_caller_and_agency_together(rig: Rig, number: str) -> None:
+    call = await rig.press(number, "1")
+    agency = await rig.damkar.until_incoming(within=5)
+    told = await agency.until_hears_speech(within=5)
+    await talk(call, agency, CALLER, DAMKAR)
+    assert told < await agency.until_hears(CALLER, within=1)
+    await call.hangup()
+    await agency.until_ended(within=5)
+
+    assert call.report().tones == {DAMKAR}
+    assert agency.report().tones == {CALLER}
+    incident = await rig.centre.incident_of(number)
+    assert (incident["state"], incident["category"], incident["callback"]) == ("with_agency", "fire", False)
+    assert results(incident) == [("damkar/piket", "talked")]
+    assert [event["kind"] for event in incident["timeline"]] == ["opened", "routed", "joined", "ended"]
+
+
+async def test_times_of_the_incident_are_those_that_the_telephones_saw(rig: Rig, number: str) -> None:
+    call = await rig.press(number, "1")
+    agency = await rig.damkar.until_incoming(within=5)
+    joined = await call.until_hears(DAMKAR, within=10)
+    await call.hangup()
+    await agency.until_ended(within=5)
+    stored = call_of(await rig.centre.incident_of(number))
+    report = call.report()
+
+    def seen(monotonic_s: float | None) -> float:
+        assert monotonic_s is not None
+        return monotonic_s + report.wall_offset_s
+
+    for name, at in (
+        ("opened_at", report.invited_s),
+        ("answered_at", report.answered_s),
+        ("human_at", joined),
+        ("ended_at", report.ended_s),
+    ):
+        assert datetime.fromisoformat(stored[name]).timestamp() == pytest.approx(seen(at), abs=0.3), name
+
+
+async def test_agency_busy_falls_to_its_alternate(rig: Rig, number: str) -> None:
+    await rig.damkar.behave(Reject(486))
+    call = await rig.press(number, "1")
+    agency = await rig.bpbd.until_incoming(within=5)
+    await talk(call, agency, CALLER, BPBD)
+    await call.hangup()
+    incident = await rig.centre.incident_of(number)
+    assert results(incident) == [("damkar/piket", "busy"), ("bpbd/piket", "talked")]
+    assert call_of(incident)["attempts"][0]["cause"].startswith("SIP 486")
+
+
+async def test_dead_agency_is_given_up_after_the_no_progress_time(rig: Rig, number: str) -> None:
+    await rig.on_duty(rig.op1)
+    async with DeadPeer(rig.centre.trunk_hosts["mati"], 5060) as dead:
+        call = await rig.press(number, "6")
+        operator = await rig.op1.until_incoming(within=8)
+        await talk(call, operator, CALLER, OP1)
+        await call.hangup()
+        assert dead.received > 0
+    incident = await rig.centre.incident_of(number)
+    first, second = call_of(incident)["attempts"]
+    assert (first["result"], second["result"]) == ("unavailable", "talked")
+    spent = datetime.fromisoformat(first["ended_at"]) - datetime.fromisoformat(first["begun_at"])
+    assert spent.total_seconds() == pytest.approx(rig.centre.settings.timers.no_progress_s, abs=0.5)
+
+
+async def test_progress_without_an_answer_ends_at_an_operator_and_the_caller_is_never_in_silence(
+    rig: Rig, number: str
+) -> None:
+    await rig.on_duty(rig.op1)
+    phone = rig.sunyi
+    await phone.behave(RingOnly())
+    call = await rig.press(number, "7")
+    agency = await phone.until_incoming(within=5)
+    operator = await rig.op1.until_incoming(within=8)
+    joined = await call.until_hears(OP1, within=5)
+    await operator.until_hears(CALLER, within=5)
+    assert longest_silence_s(call, joined) < 2.5
+    assert SUNYI not in call.report().tones
+    await agency.until_ended(within=2)
+    await call.hangup()
+    assert results(await rig.centre.incident_of(number)) == [("sunyi/piket", "noanswer"), ("operators", "talked")]
+
+
+async def test_ringing_out_ends_at_an_operator_and_the_caller_is_never_in_silence(rig: Rig, number: str) -> None:
+    await rig.on_duty(rig.op1)
+    await rig.off(rig.damkar, rig.bpbd)
+    call = await rig.press(number, "1")
+    operator = await rig.op1.until_incoming(within=12)
+    joined = await call.until_hears(OP1, within=5)
+    await operator.until_hears(CALLER, within=5)
+    assert longest_silence_s(call, joined) < 2.5
+    await call.hangup()
+    assert results(await rig.centre.incident_of(number)) == [
+        ("damkar/piket", "noanswer"),
+        ("bpbd/piket", "noanswer"),
+        ("operators", "talked"),
+    ]
+
+
+async def test_caller_hanging_up_frees_the_ringing_agency_at_once(rig: Rig, number: str) -> None:
+    await rig.off(rig.damkar)
+    call = await rig.press(number, "1")
+    agency = await rig.damkar.until_incoming(within=5)
+    await call.hangup()
+    left = (await call.until_ended(within=2)).ended_s
+    freed = (await agency.until_ended(within=2)).ended_s
+    assert left is not None
+    assert freed is not None
+    assert freed - left < 0.5
+    incident = await rig.centre.incident_of(number)
+    assert (incident["state"], incident["outcome"], incident["callback"]) == ("abandoned", "abandoned", True)
+    assert results(incident) == [("damkar/piket", "left")]
+
+
+async def test_caller_hanging_up_frees_the_agency_that_is_being_told_at_once(rig: Rig, number: str) -> None:
+    call = await rig.press(number, "1")
+    agency = await rig.damkar.until_incoming(within=5)
+    await agency.until_hears_speech(within=5)
+    await call.hangup()
+    left = (await call.until_ended(within=2)).ended_s
+    freed = (await agency.until_ended(within=3)).ended_s
+    assert left is not None
+    assert freed is not None
+    assert freed - left < 0.5
+    incident = await rig.centre.incident_of(number)
+    assert incident["outcome"] == "abandoned"
+    assert call_of(incident)["human_at"] is None
+
+
+@pytest.mark.parametrize("after_s", [0.1, 4.0], ids=["while told", "when joined"])
+async def test_agency_that_hangs_up_at_once_is_followed_by_the_next_step(
+    rig: Rig, number: str, after_s: float
+) -> None:
+    await rig.damkar.behave(Answer(0.1, hangup_after_s=after_s))
+    call = await rig.press(number, "1")
+    agency = await rig.bpbd.until_incoming(within=12)
+    await talk(call, agency, CALLER, BPBD)
+    await call.hangup()
+    outcomes = results(await rig.centre.incident_of(number))
+    assert outcomes[0][1] in {"dropped", "short"}
+    assert outcomes[1] == ("bpbd/piket", "talked")
+
+
+async def test_human_who_presses_1_wins_against_a_voicemail(rig: Rig, number: str) -> None:
+    await rig.damkar.behave(Answer(0.1))
+    await rig.seluler.behave(Answer(0.5, digits=((3.5, "1"),)))
+    call = await rig.press(number, "4")
+    machine = await rig.damkar.until_incoming(within=5)
+    human = await rig.seluler.until_incoming(within=5)
+    await talk(call, human, CALLER, SELULER)
+    await machine.until_ended(within=5)
+    await call.hangup()
+    assert call.report().tones == {SELULER}
+    assert machine.report().tones == frozenset()
+    incident = await rig.centre.incident_of(number)
+    assert results(incident) == [("desa/mesin+desa/hp", "talked")]
+    assert call_of(incident)["attempts"][0]["by"] == "trunk-seluler"
+
+
+async def test_nobody_pressing_1_goes_to_the_next_step(rig: Rig, number: str) -> None:
+    await rig.on_duty(rig.op1)
+    call = await rig.press(number, "4")
+    operator = await rig.op1.until_incoming(within=20)
+    await talk(call, operator, CALLER, OP1)
+    await call.hangup()
+    assert results(await rig.centre.incident_of(number))[0] == ("desa/mesin+desa/hp", "declined")
+
+
+async def test_one_number_calling_twice_at_once_makes_two_incidents(rig: Rig, number: str) -> None:
+    await rig.off(rig.bpbd)
+    first, second = await asyncio.gather(rig.press(number, "1"), rig.press(number, "2"))
+    one = await rig.damkar.until_incoming(within=5)
+    await rig.bpbd.until_incoming(within=5)
+    await one.until_hears(CALLER, within=8)
+    await first.hangup()
+    await second.hangup()
+    await rig.settle()
+    await rig.centre.incident_of(number)
+    async with asyncio.timeout(5):
+        while True:
+            mine = [i for i in await rig.centre.incidents() if i["caller_number"] == number]
+            if len(mine) == 2 and all(i["outcome"] for i in mine):
+                break
+            await asyncio.sleep(0.05)
+    assert {i["category"] for i in mine} == {"fire", "flood"}
+
+
+async def test_after_a_talk_the_caller_is_offered_an_operator(rig: Rig, number: str) -> None:
+    await rig.on_duty(rig.op1)
+    call = await rig.press(number, "1")
+    agency = await rig.damkar.until_incoming(within=5)
+    await talk(call, agency, CALLER, DAMKAR)
+    await asyncio.sleep(1.2)  # longer than short_talk_s: this is a talk that has ended, not one that failed
+    await agency.hangup()
+    await call.until_stops_hearing(DAMKAR, within=2)
+    await call.digits("0")
+    operator = await rig.op1.until_incoming(within=8)
+    await talk(call, operator, CALLER, OP1)
+    await call.hangup()
+    assert results(await rig.centre.incident_of(number)) == [("damkar/piket", "talked"), ("operators", "talked")]

@@ -1,0 +1,124 @@
+"""The service not there, gone in the middle, or hanging: the PBX goes on alone, and no incident is lost."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.pbx.rig import CALLER, DAMKAR, OP1, SELULER, Rig, talk
+from tests.pbx.test_agency import call_of, results
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest_asyncio.fixture(autouse=True, loop_scope="session")
+async def restored(rig: Rig) -> AsyncIterator[None]:
+    """Whatever a test does to the service, the next one finds it up."""
+    yield
+    rig.centre.resume_service()
+    if rig.centre.service_pid is None:
+        await rig.centre.start_service()
+
+
+async def test_service_not_running_rings_the_operators_and_the_incident_comes_later(rig: Rig, number: str) -> None:
+    await rig.on_duty(rig.op1)
+    assert await rig.centre.stop_service() == 0
+    call = await rig.caller.dial(rig.centre.number, user=number)
+    operator = await rig.op1.until_incoming(within=3)
+    await talk(call, operator, CALLER, OP1)
+    await call.hangup()
+    await rig.settle()
+    await rig.centre.start_service()
+    incident = await rig.centre.incident_of(number)
+    stored = call_of(incident)
+    assert (incident["outcome"], stored["path"], stored["facts"]) == ("talked", "failsafe", None)
+    assert results(incident) == [("operators", "talked")]
+
+
+async def test_service_not_running_and_no_operator_rings_the_static_numbers(rig: Rig, number: str) -> None:
+    await rig.centre.kill_service()
+    call = await rig.caller.dial(rig.centre.number, user=number)
+    duty = await rig.seluler.until_incoming(within=5)
+    assert duty.remote.number == number
+    await talk(call, duty, CALLER, SELULER)
+    await call.hangup()
+    await rig.settle()
+    await rig.centre.start_service()
+    assert results(await rig.centre.incident_of(number)) == [("operators", "nobody"), ("static/n0", "talked")]
+
+
+async def test_kill_9_while_two_talk_leaves_them_talking(rig: Rig, number: str) -> None:
+    call = await rig.press(number, "1")
+    agency = await rig.damkar.until_incoming(within=5)
+    await talk(call, agency, CALLER, DAMKAR)
+    await rig.centre.kill_service()
+    killed = time.monotonic()
+    await call.until_hears(DAMKAR, within=3, since=killed + 1)
+    await agency.until_hears(CALLER, within=3, since=killed + 1)
+    await call.hangup()
+    await rig.settle()
+    await rig.centre.start_service()
+    incident = await rig.centre.incident_of(number)
+    assert (incident["state"], incident["category"], incident["outcome"]) == ("with_agency", "fire", "talked")
+    assert len([i for i in await rig.centre.incidents() if i["caller_number"] == number]) == 1
+
+
+async def test_kill_9_in_the_menu_does_not_lose_the_choice(rig: Rig, number: str) -> None:
+    await rig.on_duty(rig.op1)
+    call = await rig.call(number)
+    await rig.centre.kill_service()
+    await call.digits("1")
+    operator = await rig.op1.until_incoming(within=3)
+    await talk(call, operator, CALLER, OP1)
+    await call.hangup()
+    await rig.settle()
+    await rig.centre.start_service()
+    incident = await rig.centre.incident_of(number)
+    stored = call_of(incident)
+    assert (incident["category"], stored["choice"], stored["path"]) == ("fire", "1", "failsafe")
+
+
+async def test_service_stopped_after_the_digit_rings_operators_within_two_and_a_half_seconds(
+    rig: Rig, number: str
+) -> None:
+    await rig.on_duty(rig.op1)
+    call = await rig.call(number)
+    rig.centre.pause_service()
+    await call.digits("1")
+    pressed = time.monotonic()
+    operator = await rig.op1.until_incoming(within=5)
+    assert operator.report().invited_s - pressed < 2.5
+    await talk(call, operator, CALLER, OP1)
+    await call.hangup()
+    rig.centre.resume_service()
+    incident = await rig.centre.incident_of(number, within=15)
+    assert (incident["category"], call_of(incident)["path"]) == ("fire", "failsafe")
+
+
+async def test_service_hanging_before_the_menu_lets_the_caller_go_after_the_lease(rig: Rig, number: str) -> None:
+    await rig.on_duty(rig.op1)
+    rig.centre.pause_service()
+    call = await rig.caller.dial(rig.centre.number, user=number)
+    operator = await rig.op1.until_incoming(within=5)
+    await talk(call, operator, CALLER, OP1)
+    await call.hangup()
+    rig.centre.resume_service()
+    incident = await rig.centre.incident_of(number, within=15)
+    assert call_of(incident)["path"] == "failsafe"
+
+
+async def test_sigterm_ends_no_call(rig: Rig, number: str) -> None:
+    call = await rig.press(number, "1")
+    agency = await rig.damkar.until_incoming(within=5)
+    await talk(call, agency, CALLER, DAMKAR)
+    assert await rig.centre.signal_service(signal.SIGTERM) == 0
+    ended = time.monotonic()
+    await call.until_hears(DAMKAR, within=3, since=ended + 1)
+    await call.hangup()
+    await rig.settle()
+    await rig.centre.start_service()
+    assert (await rig.centre.incident_of(number))["outcome"] == "talked"

@@ -1,0 +1,218 @@
+"""Which plan a call gets."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from callrouter.routing import plan as p
+from callrouter.routing.decide import MESSAGE_S, NO_CATEGORY_URGENCY, compile_table, decide
+from callrouter.routing.facts import Choice, Facts, Origin
+from callrouter.routing.failsafe import static_plan
+from callrouter.routing.table import Language, RoutingTable, TrunkKind
+from tests.unit.routing.oracle import decision
+from tests.unit.routing.tables import Document, citizen, facts, small, tables
+
+NOW = datetime(2026, 2, 3, 4, 5, tzinfo=UTC)
+
+LAST_RESORT_URGENT = (p.Ring("operators", 90, 4 + 3, last=True), p.Record(MESSAGE_S))
+LAST_RESORT = (p.Ring("operators", 90, 4, last=True), p.Record(MESSAGE_S))
+
+
+def plan(table: RoutingTable, call: Facts) -> p.Plan:
+    return decide(compile_table(table, version=7), call, NOW)
+
+
+def plain(step: p.Step) -> tuple[Any, ...]:
+    match step:
+        case p.Dial():
+            targets = [(t.agency, t.contact, t.trunk, t.number, t.confirm) for t in step.targets]
+            return "dial", targets, step.ring_s, step.announce
+        case p.Ring():
+            return "ring", step.group, step.wait_s, step.max_waiting, step.last
+        case p.Announce():
+            return "announce", step.prompt
+        case p.Record():
+            return "record", step.max_s
+
+
+@settings(max_examples=200, deadline=None)
+@given(table=tables(), call=facts())
+def test_decision_equals_a_second_telling_of_the_rules(table: RoutingTable, call: Facts) -> None:
+    found = plan(table, call)
+    route, urgency, steps = decision(table.model_dump(mode="json"), call.model_dump(mode="json"))
+    assert (found.route, found.urgency, [plain(s) for s in found.steps]) == (route, urgency, steps)
+
+
+@settings(max_examples=60, deadline=None)
+@given(table=tables(), call=facts())
+def test_every_plan_ends_with_operators_then_a_message(table: RoutingTable, call: Facts) -> None:
+    operators, message = plan(table, call).steps[-2:]
+    assert isinstance(operators, p.Ring)
+    assert operators.last
+    assert operators.group == table.routing.last_resort.group
+    assert isinstance(message, p.Record)
+    assert [s for s in plan(table, call).steps if isinstance(s, p.Ring) and s.last] == [operators]
+
+
+@settings(max_examples=60, deadline=None)
+@given(table=tables(), call=facts())
+def test_no_call_goes_out_on_the_trunk_it_came_in_by(table: RoutingTable, call: Facts) -> None:
+    dialled = [t.trunk for s in plan(table, call).steps if isinstance(s, p.Dial) for t in s.targets]
+    assert call.trunk not in dialled
+    assert all(s.targets for s in plan(table, call).steps if isinstance(s, p.Dial)), "a dial step rings nobody"
+
+
+def test_citizen_gets_the_agency_then_its_alternates_then_operators() -> None:
+    found = plan(small(), citizen(trunk="elsewhere"))
+    assert found == p.Plan(
+        steps=(
+            p.Dial((p.Target("damkar", "posko", "damkar", "101", confirm=False),), 20, announce=True),
+            p.Dial(
+                (
+                    p.Target("damkar", "piket", "telco", "0811", confirm=True),
+                    p.Target("bpbd", "posko", "bpbd", "201", confirm=False),
+                ),
+                15,
+                announce=False,
+            ),
+            p.Ring("operators", 30, 4 + 3),
+            *LAST_RESORT_URGENT,
+        ),
+        route="fire",
+        urgency=10,
+        version=7,
+    )
+
+
+def test_target_on_the_incoming_trunk_is_left_out_and_the_others_stay() -> None:
+    second = plan(small(), citizen(trunk="telco")).steps[1]
+    assert isinstance(second, p.Dial)
+    assert [t.trunk for t in second.targets] == ["bpbd"]
+
+
+def test_step_whose_every_target_is_on_the_incoming_trunk_is_left_out() -> None:
+    found = plan(small(), citizen(trunk="damkar", trunk_kind=TrunkKind.AGENCY))
+    assert [type(s) for s in found.steps] == [p.Dial, p.Ring, p.Ring, p.Record]
+    assert isinstance(found.steps[0], p.Dial)
+    assert [t.agency for t in found.steps[0].targets] == ["damkar", "bpbd"]
+
+
+def test_locked_route_is_skipped_for_the_next_that_matches() -> None:
+    def lock(table: Document) -> None:
+        table["routing"]["routes"][0]["locked"] = True
+
+    assert plan(small(), citizen()).route == "fire"
+    assert plan(small(lock), citizen()).route == "all"
+
+
+def test_without_any_matching_route_operators_are_rung_at_once() -> None:
+    def only_fire(table: Document) -> None:
+        del table["routing"]["routes"][1]
+
+    found = plan(small(only_fire), citizen("light"))
+    assert found.route is None
+    assert found.steps == LAST_RESORT
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_highest_priority_wins_in_whatever_order_routes_are_written(order: int) -> None:
+    def reorder(table: Document) -> None:
+        table["routing"]["routes"] = table["routing"]["routes"][::order]
+
+    assert plan(small(reorder), citizen()).route == "fire"
+
+
+def test_route_of_higher_priority_without_conditions_beats_a_narrow_one() -> None:
+    def raise_all(table: Document) -> None:
+        table["routing"]["routes"][1]["priority"] = 501
+
+    assert plan(small(raise_all), citizen()).route == "all"
+
+
+@pytest.mark.parametrize("choice", [Choice.SILENT, Choice.WRONG, Choice.OPERATOR])
+def test_caller_without_category_gets_operators_with_an_urgency_of_his_own(choice: Choice) -> None:
+    found = plan(small(), citizen(None, choice=choice))
+    assert found.route == "all"
+    assert found.urgency == NO_CATEGORY_URGENCY
+
+
+def test_category_unknown_to_the_table_counts_as_none() -> None:
+    assert plan(small(), citizen("gone")) == plan(small(), citizen(None))
+
+
+def test_urgent_category_may_use_the_reserve_of_a_full_queue() -> None:
+    def no_dial(table: Document) -> None:
+        del table["routing"]["routes"][0]
+
+    waits = {key: plan(small(no_dial), citizen(key)).steps[0] for key in ("fire", "light")}
+    assert waits["fire"] == p.Ring("operators", 60, 4 + 3)
+    assert waits["light"] == p.Ring("operators", 60, 4)
+
+
+@pytest.mark.parametrize(("priority", "places"), [(7, 4), (8, 7), (9, 7)])
+def test_reserve_begins_at_the_priority_the_group_names(priority: int, places: int) -> None:
+    def set_priority(table: Document) -> None:
+        table["routing"]["categories"][1]["priority"] = priority
+
+    first = plan(small(set_priority), citizen("light")).steps[0]
+    assert first == p.Ring("operators", 60, places)
+
+
+@pytest.mark.parametrize(
+    ("when", "call", "route"),
+    [
+        ({"trunk": ["telco"]}, citizen("light"), "special"),
+        ({"trunk": ["damkar", "bpbd"]}, citizen("light"), "all"),
+        ({"trunk": ["telco"]}, citizen("light", trunk=None), "all"),
+        ({"trunk_kind": ["agency", "neighbour"]}, citizen("light", trunk_kind=TrunkKind.NEIGHBOUR), "special"),
+        ({"trunk_kind": ["agency", "neighbour"]}, citizen("light"), "all"),
+        ({"trunk_kind": ["carrier"]}, citizen("light", trunk_kind=None), "all"),
+        ({"language": ["en"]}, citizen("light", language=Language.EN), "special"),
+        ({"language": ["en"]}, citizen("light"), "all"),
+        ({"category": ["fire", "light"]}, citizen("light"), "special"),
+        ({"category": ["fire"]}, citizen(None), "all"),
+        ({"category": ["light"], "language": ["en"]}, citizen("light"), "all"),
+    ],
+)
+def test_route_matches_only_when_every_condition_holds(when: Document, call: Facts, route: str) -> None:
+    def add(table: Document) -> None:
+        steps = [{"kind": "announce", "prompt": "connecting"}]
+        table["routing"]["routes"].append({"key": "special", "priority": 900, "when": when, "steps": steps})
+
+    assert plan(small(add), call).route == route
+
+
+def test_operators_own_phone_gets_a_plan_like_anyone() -> None:
+    call = Facts(origin=Origin.OPERATOR, choice=Choice.NONE)
+    assert plan(small(), call).route == "all"
+
+
+def test_announce_and_record_steps_are_kept_in_their_place() -> None:
+    def steps(table: Document) -> None:
+        table["routing"]["routes"][1]["steps"] = [
+            {"kind": "announce", "prompt": "connecting"},
+            {"kind": "record", "max_s": 33},
+        ]
+
+    assert plan(small(steps), citizen("light")).steps == (p.Announce("connecting"), p.Record(33), *LAST_RESORT)
+
+
+def test_static_plan_rings_operators_then_the_static_numbers_then_the_last_resort() -> None:
+    found = static_plan(compile_table(small(), version=7), ring_s=25)
+    operators, numbers, *last = found.steps
+    assert isinstance(operators, p.Ring)
+    assert not operators.last
+    assert isinstance(numbers, p.Dial)
+    assert [(t.trunk, t.number) for t in numbers.targets] == [("telco", "0812")]
+    assert [plain(s)[0] for s in last] == ["ring", "record"]
+
+
+def test_static_plan_without_static_numbers_is_the_last_resort() -> None:
+    def none(table: Document) -> None:
+        table["routing"]["static_numbers"] = []
+
+    assert static_plan(compile_table(small(none), version=7), ring_s=25).steps == LAST_RESORT
