@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any, Final
 from uuid import uuid4
 
-from callrouter.asterisk.witness import Witness
 from callrouter.asterisk.render import read_secrets
+from callrouter.asterisk.witness import Witness
 from callrouter.settings import Settings
 
 WAIT_S: Final = 10.0

@@ -5,8 +5,9 @@ from __future__ import annotations
 from callrouter.asterisk.agi import AgiServer
 from callrouter.asterisk.ami import AmiLink
 from callrouter.asterisk.check import PbxCheck
+from callrouter.bilingual import Bilingual
 from callrouter.calls.journal import JournalReader
-from callrouter.calls.live import Bilingual, Check
+from callrouter.calls.live import Check
 from callrouter.incidents.views import StorageUnavailable
 from callrouter.storage.database import Database
 from callrouter.storage.versions import Versions

@@ -1,4 +1,4 @@
-"""A whole call centre on loopback: PBX, service, database, and room for telephones. For the demo and the PBX tests."""
+"""A whole call centre on loopback: PBX, service, database, telephones. For the demo and the PBX tests."""
 
 from __future__ import annotations
 
@@ -263,7 +263,9 @@ class Centre:
                     if seen and (not ended or seen[0]["calls"][0]["ended_at"] is not None):
                         return seen[0]
                     await asyncio.sleep(0.05)
-        raise AssertionError(f"no {'ended ' if ended else ''}incident of {number} within {within:g} s; there is {seen}")
+        raise AssertionError(
+            f"no {'ended ' if ended else ''}incident of {number} within {within:g} s; there is {seen}"
+        )
 
     async def live(self) -> list[dict[str, Any]]:
         """Return the live board."""

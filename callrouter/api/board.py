@@ -7,7 +7,7 @@ import time
 from callrouter.api import examples, translate
 from callrouter.api.models import LiveBoard, NoParameters
 from callrouter.api.operation import Asked, Surface
-from callrouter.calls.live import Bilingual
+from callrouter.bilingual import Bilingual
 
 surface = Surface()
 

@@ -6,7 +6,7 @@ from callrouter.api import examples, problems, translate
 from callrouter.api.models import Alive, NoParameters, Readiness
 from callrouter.api.operation import Asked, Surface
 from callrouter.api.problems import ApiProblem, Fault
-from callrouter.calls.live import Bilingual
+from callrouter.bilingual import Bilingual
 
 surface = Surface()
 

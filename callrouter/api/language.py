@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from callrouter.calls.live import Bilingual
+from callrouter.bilingual import Bilingual
 from callrouter.routing.table import Language
 
 MAX_RANGES = 20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from callrouter.api.models import DocsQuery, HtmlPage, NoParameters, OpenApiDocument
 from callrouter.api.operation import HTML, Asked, Surface
-from callrouter.calls.live import Bilingual
+from callrouter.bilingual import Bilingual
 
 surface = Surface()
 

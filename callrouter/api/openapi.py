@@ -14,7 +14,8 @@ from callrouter.api import problems
 from callrouter.api.language import say
 from callrouter.api.operation import AnyOperation
 from callrouter.api.problems import ApiProblem, Fault, Kind, problem_model
-from callrouter.calls.live import CHECKS, Bilingual
+from callrouter.bilingual import Bilingual
+from callrouter.calls.live import CHECKS
 from callrouter.routing.table import Language
 
 _REFS = "#/components/schemas/{model}"

@@ -25,7 +25,7 @@ from callrouter.api import problems
 from callrouter.api.parameters import OUT_OF_RANGE, BadParameters, bind, rule
 from callrouter.api.problems import ApiProblem, Fault, Kind
 from callrouter.api.services import Services
-from callrouter.calls.live import Bilingual
+from callrouter.bilingual import Bilingual
 from callrouter.routing.table import Language
 
 P = TypeVar("P", bound=BaseModel)

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from callrouter.api.language import say
 from callrouter.api.models import NotReadyProblem, Problem, ProblemFault
-from callrouter.calls.live import Bilingual
+from callrouter.bilingual import Bilingual
 from callrouter.routing.table import Language
 
 MEDIA_TYPE = "application/problem+json"

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from callrouter.api import cursor, models
 from callrouter.api.language import say
+from callrouter.bilingual import Bilingual
 from callrouter.calls import live
 from callrouter.incidents import views
 from callrouter.incidents.model import EventKind, IncidentState, Outcome
@@ -156,7 +157,7 @@ def _live_call(call: live.LiveCall) -> models.LiveCall:
     )
 
 
-_UNCHECKED = live.Bilingual("tidak diperiksa", "was not checked")
+_UNCHECKED = Bilingual("tidak diperiksa", "was not checked")
 
 
 def check_results(checks: Sequence[live.Check], language: Language) -> list[models.CheckResult]:

@@ -10,6 +10,8 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from callrouter.bilingual import Bilingual
+
 
 class Stage(StrEnum):
     """Where in its life a call is, in the words of the journal."""
@@ -26,14 +28,6 @@ class Stage(StrEnum):
     """The caller leaves a message."""
     AFTER = "after"
     """The talk has ended; the caller may still ask for an operator."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bilingual:
-    """One text for people, in Indonesian and in English."""
-
-    id: str
-    en: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,18 +111,16 @@ class Database:
             raise StorageUnavailable(f"the database {self.place} is not to be had: {error}") from error
 
     async def _within(self, deadline_s: float, work: Coroutine[Any, Any, T]) -> T:
-        # The caller waits no longer than the deadline, also where the driver takes longer to let go: cancelling a
-        # statement asks the server to stop it, and a server that hangs does not answer that either.
+        # The asker waits no longer than the deadline, and may himself be cancelled; the transaction is not torn by
+        # either. A torn one of SQLite would hold the write lock until its connection is collected; left alone it ends
+        # by itself. One of PostgreSQL is asked to stop, and a server that hangs is not waited for.
         task = asyncio.create_task(work)
         self._running.add(task)
         task.add_done_callback(self._done)
-        try:
-            done, _ = await asyncio.wait({task}, timeout=deadline_s)
-        except asyncio.CancelledError:
-            task.cancel()
-            raise
+        done, _ = await asyncio.wait({task}, timeout=deadline_s)
         if not done:
-            task.cancel()
+            if self.place.file is None:
+                task.cancel()
             raise StorageUnavailable(f"the database {self.place} did not answer within {deadline_s} s")
         return task.result()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -164,7 +166,18 @@ def _sqlite_reading(connection: Any, _record: object) -> None:
 
 def _sqlite_migrating(connection: Any, _record: object) -> None:
     # Foreign keys stay off: SQLite changes a table by making it anew.
-    _pragmas(connection, f"PRAGMA busy_timeout={BUSY_MS}", "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL")
+    _pragmas(connection, f"PRAGMA busy_timeout={BUSY_MS}", "PRAGMA synchronous=FULL")
+    deadline = time.monotonic() + BUSY_MS / 1000
+    while True:
+        try:
+            _pragmas(connection, "PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            # The change to WAL does not wait for another connection as statements do (it is made once).
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
 
 
 def _begin_writing(connection: Any) -> None:

@@ -6,8 +6,9 @@ the order of their ids, so that two of them never wait for each other in a circl
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,8 @@ from callrouter.storage import tables as t
 from callrouter.storage.columns import clean
 from callrouter.storage.known import KnownCall, KnownEvent, add, call_of, first_sight, standing
 
-IN_ONE_QUERY = 500
+AT_ONCE = 25
+"""Rows in one statement. On the loop that serves the calls, nothing may take longer than 5 ms (DESIGN.md)."""
 AUTOMATIC = frozenset(IncidentState)
 """States that notes and records may leave again; any other is a person's, or a later version's."""
 
@@ -42,7 +44,13 @@ async def upsert(
         return
     statement = insert_into(connection, table)
     others = {name: statement.excluded[name] for name in rows[0] if name not in key}
-    await connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=others), list(rows))
+    await execute_many(connection, statement.on_conflict_do_update(index_elements=list(key), set_=others), rows)
+
+
+async def execute_many(connection: AsyncConnection, statement: Any, rows: Sequence[dict[str, Any]]) -> None:
+    """Execute `statement` for each row, in pieces: calls are served on the same loop, between one and the next."""
+    for start in range(0, len(rows), AT_ONCE):
+        await connection.execute(statement, list(rows[start : start + AT_ONCE]))
 
 
 @dataclass(slots=True)
@@ -69,14 +77,20 @@ async def fill(connection: AsyncConnection, items: Sequence[Note | Record]) -> N
     ids = sorted(firsts)
     await _make_missing(connection, [first_sight(firsts[id_]) for id_ in ids])
     changes = {call.id: _Change(call, call) for call in await _locked(connection, ids)}
-    for item in items:
+    for n, item in enumerate(items):
         changes[call_of(item)].take(item)
+        if n % AT_ONCE == 0:
+            await asyncio.sleep(0)
     ordered = [changes[id_] for id_ in ids]
     await _write_calls(connection, [c.after for c in ordered if c.after != c.before])
     await _write_attempts(connection, ordered)
-    events = [asdict(event) for change in ordered for event in change.events.values()]
+    events = [_row(event) for change in ordered for event in change.events.values()]
     await upsert(connection, t.incident_event, ("incident", "call", "kind", "occurrence"), events)
     await _write_incidents(connection, [c.after for c in ordered])
+
+
+def _row(known: KnownCall | KnownEvent, prefix: str = "") -> dict[str, Any]:
+    return {f"{prefix}{name}": getattr(known, name) for name in known.__slots__}
 
 
 async def _make_missing(connection: AsyncConnection, calls: Sequence[KnownCall]) -> None:
@@ -87,10 +101,10 @@ async def _make_missing(connection: AsyncConnection, calls: Sequence[KnownCall])
     incidents = [_new_incident(c) for c in sorted(missing, key=lambda c: c.incident) if c.incident not in there]
     if incidents:
         statement = insert_into(connection, t.incident).on_conflict_do_nothing(index_elements=["id"])
-        await connection.execute(statement, incidents)
+        await execute_many(connection, statement, incidents)
     if missing:
         statement = insert_into(connection, t.call).on_conflict_do_nothing(index_elements=["id"])
-        await connection.execute(statement, [asdict(c) for c in missing])
+        await execute_many(connection, statement, [_row(c) for c in missing])
 
 
 def _new_incident(call: KnownCall) -> dict[str, Any]:
@@ -124,7 +138,7 @@ async def _write_calls(connection: AsyncConnection, calls: Sequence[KnownCall]) 
         return
     columns: dict[str, Any] = {c.name: bindparam(f"new_{c.name}") for c in t.call.columns if c.name != "id"}
     statement = update(t.call).where(t.call.c.id == bindparam("new_id")).values(columns)
-    await connection.execute(statement, [{f"new_{k}": v for k, v in asdict(c).items()} for c in calls])
+    await execute_many(connection, statement, [_row(c, "new_") for c in calls])
 
 
 async def _write_attempts(connection: AsyncConnection, changes: Sequence[_Change]) -> None:
@@ -174,7 +188,7 @@ async def _write_incidents(connection: AsyncConnection, calls: Sequence[KnownCal
             )
             .values(version=t.incident.c.version + 1)
         )
-        await connection.execute(statement, changed)
+        await execute_many(connection, statement, changed)
 
 
 _SETTLED = ("state", "category", "opened_at", "callback", "callback_reason")
@@ -202,5 +216,5 @@ async def _scalars(connection: AsyncConnection, column: Column[UUID], values: Se
 
 def _chunks(values: Iterable[UUID]) -> Iterator[list[UUID]]:
     every = list(values)
-    for start in range(0, len(every), IN_ONE_QUERY):
-        yield every[start : start + IN_ONE_QUERY]
+    for start in range(0, len(every), AT_ONCE):
+        yield every[start : start + AT_ONCE]

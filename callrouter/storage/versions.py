@@ -80,7 +80,8 @@ class Versions:
         """Return the number of the newest version, or None before the first. The cheapest question there is."""
 
         async def ask(connection: AsyncConnection) -> int | None:
-            return (await connection.execute(select(func.max(t.table_version.c.number)))).scalar_one()
+            number: int | None = await connection.scalar(select(func.max(t.table_version.c.number)))
+            return number
 
         return await self._database.read(ask)
 

@@ -80,7 +80,7 @@ class PhoneCall:
         return self.report()
 
     async def until_hears(self, tone_hz: int, within: float, *, since: float | None = None) -> float:
-        """When the tone was heard first; with `since` (monotonic s), once it is heard at or after that."""
+        """When the tone was heard first; with `since` (monotonic s, also one to come), once it is heard after that."""
         return await self._until_sound(check_tone(tone_hz), within, since)
 
     async def until_hears_speech(self, within: float, *, since: float | None = None) -> float:
@@ -160,6 +160,9 @@ class PhoneCall:
             spans = self._spans.get(key, [])
             return next((span for span in spans if since is None or span.reaches(since)), None)
 
+        if since is not None:
+            # A sound that goes on now proves nothing of a moment that is still to come.
+            await asyncio.sleep(max(0.0, since - time.monotonic()))
         await self._until(lambda: heard() is not None, within, f"{key} Hz" if key else "speech")
         span = heard()
         assert span is not None

@@ -17,7 +17,8 @@ from yarl import URL
 
 from callrouter.api.openapi import build
 from callrouter.api.server import OPERATIONS
-from callrouter.calls.live import CHECKS, Bilingual, Check, LiveCall
+from callrouter.bilingual import Bilingual
+from callrouter.calls.live import CHECKS, Check, LiveCall
 from callrouter.incidents.model import incident_id
 from callrouter.incidents.views import (
     AttemptView,

@@ -10,7 +10,8 @@ import pytest
 
 from callrouter.api.connection import Limits
 from callrouter.api.models import MAX_LIVE
-from callrouter.calls.live import CHECKS, Bilingual, Check, LiveCall, Stage
+from callrouter.bilingual import Bilingual
+from callrouter.calls.live import CHECKS, Check, LiveCall, Stage
 from callrouter.incidents.model import incident_id
 from callrouter.incidents.views import StorageUnavailable
 from tests.api.conftest import Start

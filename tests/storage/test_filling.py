@@ -136,6 +136,7 @@ async def test_an_end_alone_still_makes_call_and_incident(database: Database) ->
     incident = await incident_of(database, call)
     assert (incident["state"], incident["category"], incident["opened_at"]) == ("with_agency", "fire", AT + SECOND)
     assert len(await rows(database, t.attempt, call=call)) == 2
+    assert (await one(database, t.call, id=call))["node"] == "pbx1"
 
 
 async def test_an_opening_that_comes_after_the_end_completes_it(database: Database) -> None:

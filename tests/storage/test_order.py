@@ -78,7 +78,7 @@ def test_what_is_known_does_not_depend_on_order_or_repetition(
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_rows_do_not_depend_on_order_repetition_or_batches(database: Database, data: st.DataObject) -> None:
     straight, shuffled = data.draw(two_tellings())
     one, other = uuid4(), uuid4()
