@@ -1,4 +1,8 @@
-"""Settings, from the environment: every name below with the prefix ``CALLROUTER_``."""
+"""Settings, from the environment: every name below with the prefix ``CALLROUTER_``.
+
+Lists are written with commas. A name that is none of ours, or a value that is empty, is an error: a misspelt
+``CALLROUTER_DATABASE_URL`` would otherwise put the calls into another database than was meant.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +10,14 @@ import ipaddress
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from callrouter.errors import OperatorError
+from callrouter.bilingual import Bilingual, RefusedValue
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=600)]
 Digits = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class Timers(BaseSettings):
@@ -52,7 +49,7 @@ class Timers(BaseSettings):
 
 
 class Settings(BaseSettings):
-    """Everything that can be set. Paths are created where missing; see `load` for errors."""
+    """Everything that can be set. Paths are created where missing; `callrouter.configuration.load` reads it."""
 
     model_config = SettingsConfigDict(env_prefix="CALLROUTER_", frozen=True, extra="ignore")
 
@@ -62,6 +59,8 @@ class Settings(BaseSettings):
     """Name of the PBX beside this service."""
     database_url: SecretStr | None = None
     """SQLAlchemy URL, ``sqlite:///file`` or ``postgresql://user:password@host/name``; default: SQLite in `state`."""
+    database_url_file: Path | None = None
+    """File that holds the URL, so that no password is in the environment; counts where `database_url` is unset."""
     language: Annotated[str, Field(pattern="^(id|en)$")] = "id"
     """Language of messages to operators and admins."""
 
@@ -71,11 +70,11 @@ class Settings(BaseSettings):
     rtp_to: Port = 29999
     agi_host: str = "127.0.0.1"
     agi_port: Port = 4573
-    agi_peers: tuple[str, ...] = ("127.0.0.1",)
+    agi_peers: Annotated[tuple[str, ...], NoDecode] = ("127.0.0.1",)
     """Addresses that may ask over AGI: the PBX's."""
     ami_host: str = "127.0.0.1"
     ami_port: Port = 5038
-    ami_peers: tuple[str, ...] = ("127.0.0.0/255.0.0.0",)
+    ami_peers: Annotated[tuple[str, ...], NoDecode] = ("127.0.0.0/255.0.0.0",)
     """Networks from which the PBX takes AMI logins: the service's."""
     api_host: str = "127.0.0.1"
     api_port: Port = 8112
@@ -101,7 +100,14 @@ class Settings(BaseSettings):
         try:
             return str(ipaddress.ip_address(host))
         except ValueError:
-            raise ValueError("must be a numeric IP address") from None
+            raise RefusedValue(
+                Bilingual("harus berupa alamat IP berupa angka", "must be a numeric IP address")
+            ) from None
+
+    @field_validator("agi_peers", "ami_peers", mode="before")
+    @classmethod
+    def _list(cls, peers: object) -> object:
+        return tuple(peer.strip() for peer in peers.split(",")) if isinstance(peers, str) else peers
 
     @field_validator("agi_peers")
     @classmethod
@@ -114,7 +120,9 @@ class Settings(BaseSettings):
         try:
             return tuple(ipaddress.ip_network(peer).with_netmask for peer in peers)
         except ValueError:
-            raise ValueError("must be networks such as 127.0.0.0/8") from None
+            raise RefusedValue(
+                Bilingual("harus berupa jaringan seperti 127.0.0.0/8", "must be networks such as 127.0.0.0/8")
+            ) from None
 
     @property
     def database(self) -> str:

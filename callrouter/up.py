@@ -35,11 +35,11 @@ async def up(settings: Settings, table_file: Path | None, say: Say) -> None:
 def how_to_ring(settings: Settings, table: RoutingTable, keys: PbxSecrets) -> list[str]:
     """Return what to put into a softphone, line by line."""
     lines = ["", "callrouter is up. Put one of these accounts into a softphone on this machine:", ""]
-    for operator in table.directory.operators:
-        lines.append(
-            f"  operator {operator.name}: user {operator.key}  password {keys.operators[operator.key]}  "
-            f"server {settings.sip_host}:{settings.sip_port} (UDP)"
-        )
+    lines += [
+        f"  operator {operator.name}: user {operator.key}  password {keys.operators[operator.key]}  "
+        f"server {settings.sip_host}:{settings.sip_port} (UDP)"
+        for operator in table.directory.operators
+    ]
     lines += [
         "",
         "A registered operator is on duty: his phone rings. To ring 112 as a citizen, register as a second",

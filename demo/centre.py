@@ -114,7 +114,7 @@ class Centre:
             "agi_port": free_port(),
             "ami_port": free_port(),
             "api_port": free_port(),
-            "timers": settings.Timers(**self._timers),
+            "timers": settings.Timers.model_validate(self._timers),
             **self._extra,
         }
 

@@ -33,9 +33,11 @@ class PbxCheck:
     async def run(self) -> None:
         """Ask the PBX. Raises AmiUnavailable if it goes away meanwhile."""
         missing = [f"module {name}" for name in MODULES if not await self._there("ModuleCheck", Module=name)]
-        for context in CONTEXTS:
-            if not await self._there("ShowDialPlan", "ShowDialPlanComplete", Context=context):
-                missing.append(f"context {context}")
+        missing += [
+            f"context {context}"
+            for context in CONTEXTS
+            if not await self._there("ShowDialPlan", "ShowDialPlanComplete", Context=context)
+        ]
         self.missing = tuple(missing)
         self._answered.set()
         if missing:

@@ -48,7 +48,7 @@ def parse_line(line: bytes) -> Record:
 
 
 def decoded(text: str) -> str:
-    """Return what a caller sent, from base64 with a dot before it; what is not UTF-8 becomes U+FFFD. Raises BadLine."""
+    """Return what a caller sent: base64 of a dot and his text; what is not UTF-8 becomes U+FFFD. Raises BadLine."""
     try:
         sent = base64.b64decode(text, validate=True)
         if not sent.startswith(b"."):

@@ -80,7 +80,7 @@ class PhoneCall:
         return self.report()
 
     async def until_hears(self, tone_hz: int, within: float, *, since: float | None = None) -> float:
-        """When the tone was heard first; with `since` (monotonic s, also one to come), once it is heard after that."""
+        """When the tone was heard first; with `since` (monotonic s, may be to come), once it is heard after that."""
         return await self._until_sound(check_tone(tone_hz), within, since)
 
     async def until_hears_speech(self, within: float, *, since: float | None = None) -> float:

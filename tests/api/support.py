@@ -263,5 +263,5 @@ def _operation(path: str, method: str) -> dict[str, Any] | None:
 async def until(condition: Callable[[], bool], *, within_s: float = 5) -> None:
     """Wait until `condition` holds, looking again at every turn of the loop; TimeoutError after `within_s`."""
     async with asyncio.timeout(within_s):
-        while not condition():  # noqa: ASYNC110 (what is waited for is a plain value)
+        while not condition():
             await asyncio.sleep(0.005)

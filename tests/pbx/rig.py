@@ -162,7 +162,8 @@ async def resources(rig: Rig, *, everything: bool = True) -> list[str]:
     service, by kind.
     """
     pbx = rig.centre.pbx
-    channels = re.findall(r"^\d+ (?:active channels?|active calls?)", await pbx.rx("core show channels count"), re.M)
+    counts = await pbx.rx("core show channels count")
+    channels = re.findall(r"^\d+ (?:active channels?|active calls?)", counts, re.MULTILINE)
     bridges = (await pbx.rx("bridge show all")).splitlines()[1:]
     calls = [
         *channels,

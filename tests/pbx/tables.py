@@ -93,7 +93,12 @@ def table(*, last_resort_s: int = 3, max_waiting: int = 10, urgent_reserve: int 
                     "when": {"category": ["flood"]},
                     "steps": [_dial("bpbd/piket"), _ring()],
                 },
-                {"key": "ambulance", "priority": 80, "when": {"category": ["ambulance"]}, "steps": [_ring("small", 30)]},
+                {
+                    "key": "ambulance",
+                    "priority": 80,
+                    "when": {"category": ["ambulance"]},
+                    "steps": [_ring("small", 30)],
+                },
                 {
                     "key": "village",
                     "priority": 70,

@@ -40,7 +40,7 @@ def _alive(pid: int) -> bool:
 
 async def _until_gone(pid: int, within: float) -> None:
     async with asyncio.timeout(within):
-        while _alive(pid):  # noqa: ASYNC110 - nobody tells us of the end of a grandchild
+        while _alive(pid):
             await asyncio.sleep(0.02)
 
 

@@ -177,5 +177,5 @@ async def picture(database: Database, call: UUID) -> dict[str, Any]:
 async def until(condition: Callable[[], bool], within_s: float = 10) -> None:
     """Wait until `condition` holds; TimeoutError if it does not in time."""
     async with asyncio.timeout(within_s):
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event of its own
+        while not condition():
             await asyncio.sleep(0.01)
