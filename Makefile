@@ -30,7 +30,7 @@ demo:  ## Calls from start to end on a real Asterisk, with a table of their time
 
 run:  ## Leave PBX and service up, to ring 112 with a softphone
 	@scripts/setup.sh demo
-	@scripts/with-pbx.sh demo $(BIN)/callrouter up $(ARGS)
+	@scripts/with-pbx.sh demo $(BIN)/callrouter up $(if $(TABLE),--table '$(TABLE)') $(ARGS)
 
 setup:  ## All that the tests need, without running them
 	@scripts/setup.sh test

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 from pathlib import Path
@@ -17,20 +18,27 @@ from callrouter.asterisk.agi_session import AgiSession
 from callrouter.asterisk.ami import AmiLink, AmiRefused, AmiUnavailable
 from callrouter.asterisk.check import PbxCheck
 from callrouter.asterisk.dialplan import Dialplan, arrival
+from callrouter.asterisk.hep import HepReceiver
+from callrouter.asterisk.refusals import OwnAddresses, Refusals
 from callrouter.asterisk.render import PbxSecrets, read_secrets
 from callrouter.asterisk.watch import STATUS_VARIABLES, Watch
+from callrouter.bilingual import Bilingual, reason
 from callrouter.calls.board import Board
 from callrouter.calls.journal import JournalReader
+from callrouter.calls.ports import CallRefused
 from callrouter.calls.session import Sessions, snapshot_of
 from callrouter.clock import SystemClock
 from callrouter.errors import OperatorError
 from callrouter.health import ServiceHealth
+from callrouter.listening import SERVICE, cannot_listen, require_free
+from callrouter.prepare import published, require_rendered
 from callrouter.prompts import build as prompts
 from callrouter.routing.table import RoutingTable
 from callrouter.settings import Settings
 from callrouter.storage.database import Database
 from callrouter.storage.incidents import Incidents
 from callrouter.storage.journal import Journal
+from callrouter.storage.refused import RefusedInvites
 from callrouter.storage.versions import Versions
 from callrouter.storage.writer import NoteWriter
 
@@ -39,6 +47,8 @@ log = structlog.get_logger(__name__)
 SESSION_GRACE_S = 5.0
 FLUSH_S = 5.0
 FREE_QUEUE = 1_000
+TOLD_PROMPTS = 5
+"""Missing prompts that a message names."""
 
 
 class Service:
@@ -65,14 +75,28 @@ class Service:
             max_sessions=settings.max_sessions,
             handler=self._serve,
         )
+        self.refusals = Refusals(
+            settings.node,
+            OwnAddresses(settings.sip_host, settings.sip_port),
+            {trunk.host: trunk.key for trunk in table.directory.trunks},
+            self._note_refused,
+        )
+        self.hep = HepReceiver(
+            settings.hep_host,
+            settings.hep_port,
+            secret=self._keys.hep,
+            peers=frozenset(settings.agi_peers),
+            see=self.refusals.see,
+        )
         self.hands = _link(settings, "hands", self._keys, self._watch.on_event, self._hands_login)
         self.keeper = _link(settings, "keeper", self._keys, lambda _event: None, self._keeper_login)
-        self._check = PbxCheck(self.keeper)
+        self._check = PbxCheck(self.keeper, self.hands, f"{settings.ami_host}:{settings.ami_port}")
         health = ServiceHealth(database, self.hands, self._check, self.agi, self.journal, version)
         self.api = ApiServer(
             settings.api_host,
             settings.api_port,
             incidents=Incidents(database),
+            refused_calls=RefusedInvites(database),
             live=self.board,
             health=health,
             language=settings.language,
@@ -84,6 +108,12 @@ class Service:
 
     async def run(self) -> None:
         """Serve until `stop`. Raises OperatorError for what a person must put right before it can serve."""
+        try:
+            await self._run()
+        finally:
+            await self._database.close()
+
+    async def _run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(part, name=name)
@@ -98,6 +128,9 @@ class Service:
             try:
                 await self._check.at_start()
                 await self._listen()
+                # What was built stays: a full collection over it would stop every call for tens of milliseconds.
+                gc.collect()
+                gc.freeze()
                 log.info("service.ready", version=__version__, pid=os.getpid())
                 await self._stop.wait()
                 await self._wind_down()
@@ -106,17 +139,18 @@ class Service:
                     task.cancel()
                 await self.api.stop()
                 await self.agi.stop(0)
-        await self._database.close()
+                self.hep.stop()
 
     async def _listen(self) -> None:
         await self.api.start()
         try:
             await self.agi.start()
         except OSError as error:
-            raise OperatorError(
-                f"AGI cannot listen on {self._settings.agi_host}:{self._settings.agi_port}: {error.strerror}.",
-                "Set CALLROUTER_AGI_PORT to a free port (the PBX's configuration must name the same).",
-            ) from error
+            raise cannot_listen("agi", self._settings.agi_host, self._settings.agi_port, error) from None
+        try:
+            await self.hep.start()
+        except OSError as error:
+            raise cannot_listen("hep", self._settings.hep_host, self._settings.hep_port, error) from None
 
     async def _wind_down(self) -> None:
         log.info("service.stopping", calls=len(self.board))
@@ -134,6 +168,10 @@ class Service:
 
     async def _keeper_login(self) -> None:
         await self._check.run()
+
+    def _note_refused(self, note: CallRefused) -> bool:
+        # A storm of refusals must not take the room that the notes of calls need.
+        return self.writer.backlog < self.writer.capacity // 2 and self.writer.put(note)
 
     def _free_soon(self, channel: str) -> None:
         with contextlib.suppress(asyncio.QueueFull):
@@ -164,25 +202,36 @@ def _link(settings, name, keys: PbxSecrets, on_event, on_login) -> AmiLink:  # t
 async def build(settings: Settings) -> Service:
     """Return the service for these settings.
 
-    Raises OperatorError, before anything listens, for a database of another revision, a table that is not there,
-    prompts that are missing, or a journal folder that cannot be read.
+    Raises OperatorError, before anything runs, listens or is written, for a database of another revision, a table
+    that is not there, prompts that are missing, a PBX whose configuration was not written here, a journal folder that
+    cannot be written, or a port in use.
     """
     database = Database(settings.database)
-    await database.check_revision()
-    current = await Versions(database).current()
-    if current is None:
-        raise OperatorError(
-            "No routing table has been published yet.", "Publish one: callrouter routes import FILE.yaml."
-        )
-    version, table = current
-    if missing := prompts.check(table, settings.prompts_dir):
-        raise OperatorError(
-            f"Prompts are missing in {settings.prompts_dir}: {', '.join(missing[:5])}"
-            f"{' and more' if len(missing) > 5 else ''}.",
-            "Make them: callrouter prompts.",
-        )
-    _require_journal(settings.journal_dir)
-    return Service(settings, table, version, database)
+    try:
+        await database.check_revision()
+        version, table = published(await Versions(database).current())
+        _require_prompts(table, settings.prompts_dir)
+        require_rendered(settings)
+        _require_journal(settings.journal_dir)
+        require_free(settings, SERVICE)
+        return Service(settings, table, version, database)
+    except BaseException:
+        await database.close()
+        raise
+
+
+def _require_prompts(table: RoutingTable, folder: Path) -> None:
+    missing = prompts.check(table, folder)
+    if not missing:
+        return
+    told, more = ", ".join(missing[:TOLD_PROMPTS]), len(missing) - TOLD_PROMPTS
+    raise OperatorError(
+        Bilingual(
+            f"Klip suara tidak ada atau rusak di {folder}: {told}{f' dan {more} lagi' if more > 0 else ''}.",
+            f"Prompts are missing or damaged in {folder}: {told}{f' and {more} more' if more > 0 else ''}.",
+        ),
+        Bilingual("Buat klip itu: callrouter prompts.", "Make them: callrouter prompts."),
+    )
 
 
 def _require_journal(folder: Path) -> None:
@@ -192,10 +241,18 @@ def _require_journal(folder: Path) -> None:
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
+        why = reason(error)
         raise OperatorError(
-            f"The journal folder {folder} cannot be written: {error.strerror}.",
-            "Give it to this user and to Asterisk's; without it a crash could lose a call.",
-        ) from error
+            Bilingual(
+                f"Folder jurnal {folder} tidak dapat ditulis: {why.id}.",
+                f"The journal folder {folder} cannot be written: {why.en}.",
+            ),
+            Bilingual(
+                "Berikan hak tulis kepada pengguna ini dan pengguna Asterisk; tanpa jurnal, panggilan dapat hilang "
+                "jika layanan mati mendadak.",
+                "Give it to this user and to Asterisk's; without it a crash could lose a call.",
+            ),
+        ) from None
 
 
 async def serve(settings: Settings) -> None:
@@ -206,5 +263,14 @@ async def serve(settings: Settings) -> None:
         loop.add_signal_handler(number, service.stop)
     try:
         await service.run()
-    except* OperatorError as group:
-        raise group.exceptions[0] from None
+    except ExceptionGroup as group:
+        raise _first(group) or group from None
+
+
+def _first(group: ExceptionGroup[Exception]) -> OperatorError | None:
+    """What a person must put right, out of what ended the parts of the service."""
+    for error in group.exceptions:
+        found = _first(error) if isinstance(error, ExceptionGroup) else error
+        if isinstance(found, OperatorError):
+            return found
+    return None

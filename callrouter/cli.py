@@ -12,15 +12,31 @@ import typer
 
 from callrouter import __version__, prepare, settings, up
 from callrouter.app import serve as serve_forever
+from callrouter.bilingual import Bilingual, of_environment
 from callrouter.doctor import examine
 from callrouter.errors import OperatorError
+from callrouter.incidents.views import StorageUnavailable
 from callrouter.logs import configure
+from callrouter.storage.revisions import unavailable
 
 T = TypeVar("T")
+LANGUAGE = of_environment()
 
-app = typer.Typer(help="Call routing for emergency call centres (112) on Asterisk.", no_args_is_help=True)
-routes = typer.Typer(help="The routing table.", no_args_is_help=True)
-pbx = typer.Typer(help="The PBX beside the service.", no_args_is_help=True)
+
+def _(in_indonesian: str, in_english: str) -> str:
+    return Bilingual(in_indonesian, in_english).said(LANGUAGE)
+
+
+app = typer.Typer(
+    help=_(
+        "Perutean panggilan untuk pusat panggilan darurat (112) di atas Asterisk.",
+        "Call routing for emergency call centres (112) on Asterisk.",
+    ),
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # a defect's traceback goes to a log; and locals may hold secrets
+)
+routes = typer.Typer(help=_("Tabel perutean.", "The routing table."), no_args_is_help=True)
+pbx = typer.Typer(help=_("PBX di samping layanan.", "The PBX beside the service."), no_args_is_help=True)
 app.add_typer(routes, name="routes")
 app.add_typer(pbx, name="pbx")
 
@@ -30,8 +46,14 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except OperatorError as error:
-        typer.echo(f"callrouter: {error.what}\n  -> {error.remedy}", err=True)
-        sys.exit(2)
+        _end(error)
+    except StorageUnavailable as error:
+        _end(unavailable(error))
+
+
+def _end(error: OperatorError) -> None:
+    typer.echo(error.message(LANGUAGE), err=True)
+    sys.exit(2)
 
 
 def _load() -> settings.Settings:
@@ -44,60 +66,105 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(work)
 
 
-@app.command()
+@app.command(help=_("Cetak versi.", "Print the version."))
 def version() -> None:
     """Print the version."""
     typer.echo(__version__)
 
 
-@app.command()
+@app.command(
+    help=_(
+        "Layani panggilan sampai SIGTERM. Panggilan yang sedang berlangsung tidak terputus olehnya.",
+        "Serve calls until SIGTERM. Calls that are up outlive it.",
+    )
+)
 def serve() -> None:
-    """Serve calls until SIGTERM. Calls that are up outlive it."""
+    """Serve calls until SIGTERM."""
     _run(serve_forever(_load()))
 
 
-@app.command()
+@app.command(
+    help=_(
+        "Bawa basis data ke revisi yang diperlukan versi ini.",
+        "Bring the database to the revision that this version needs.",
+    )
+)
 def migrate() -> None:
     """Bring the database to the revision that this version needs."""
-    typer.echo(f"database is at revision {_run(prepare.migrate_database(_load()))}")
+    revision = _run(prepare.migrate_database(_load()))
+    typer.echo(_(f"basis data ada di revisi {revision}", f"database is at revision {revision}"))
 
 
-@routes.command("import")
-def routes_import(file: Annotated[Path, typer.Argument(help="A routing table in YAML.")]) -> None:
-    """Check a table and publish it. Wrong in anything: all problems are listed and nothing is changed."""
+@routes.command(
+    "import",
+    help=_(
+        "Periksa sebuah tabel dan terbitkan. Jika ada yang salah, semua masalah disebut dan tidak ada yang diubah.",
+        "Check a table and publish it. Wrong in anything: all problems are listed and nothing is changed.",
+    ),
+)
+def routes_import(
+    file: Annotated[Path, typer.Argument(help=_("Tabel perutean dalam YAML.", "A routing table in YAML."))],
+) -> None:
+    """Check a table and publish it."""
     number = _run(prepare.import_table(_load(), file))
-    typer.echo(f"{file} is version {number}")
-    typer.echo("It comes into force when the PBX's configuration is rendered and PBX and service are started anew.")
+    typer.echo(_(f"{file} adalah versi {number}", f"{file} is version {number}"))
+    typer.echo(
+        _(
+            "Berlaku setelah konfigurasi PBX dibuat (callrouter pbx render) serta PBX dan layanan dimulai ulang.",
+            "It comes into force when the PBX's configuration is rendered and PBX and service are started anew.",
+        )
+    )
 
 
-@app.command()
+@app.command(help=_("Buat klip suara untuk tabel yang diterbitkan.", "Make the spoken clips of the published table."))
 def prompts() -> None:
     """Make the spoken clips of the published table."""
     loaded = _load()
-    _, table = _run(prepare.table_in_force(loaded))
+    _number, table = _run(prepare.table_in_force(loaded))
     _run(prepare.make_prompts(loaded, table, typer.echo))
 
 
-@pbx.command("render")
+@pbx.command(
+    "render",
+    help=_(
+        "Tulis konfigurasi lengkap PBX ke folder data.",
+        "Write the complete configuration of the PBX into the state folder.",
+    ),
+)
 def pbx_render() -> None:
     """Write the complete configuration of the PBX into the state folder."""
     loaded = _load()
     number, table = _run(prepare.table_in_force(loaded))
-    asterisk, _ = _run(prepare.render_pbx(loaded, table, number))
-    typer.echo(f"for Asterisk {asterisk.version}: {loaded.pbx_dir / 'etc' / 'asterisk.conf'}")
+    asterisk, _keys = _run(prepare.render_pbx(loaded, table, number))
+    main_file = loaded.pbx_dir / "etc" / "asterisk.conf"
+    typer.echo(_(f"untuk Asterisk {asterisk.version}: {main_file}", f"for Asterisk {asterisk.version}: {main_file}"))
 
 
-@app.command("up")
+@app.command(
+    "up",
+    help=_(
+        "Jalankan PBX dan layanan bersama, dan tunjukkan cara menelepon 112 dengan softphone. Ctrl-C mengakhirinya.",
+        "Start PBX and service together, and say how to ring 112 with a softphone. Ends with Ctrl-C.",
+    ),
+)
 def run_up(
-    table: Annotated[Path | None, typer.Option(help="A table to publish first.")] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(help=_("Tabel yang diterbitkan lebih dahulu.", "A table to publish first.")),
+    ] = None,
 ) -> None:
-    """Start PBX and service together, and say how to ring 112 with a softphone. Ends with Ctrl-C."""
+    """Start PBX and service together."""
     _run(up.up(_load(), table, typer.echo))
 
 
-@app.command()
+@app.command(
+    help=_(
+        "Periksa PBX yang berjalan dengan bagian yang bukan milik kita: AMI dan skrip AGI pada pyst2.",
+        "Examine the running PBX with parts that are not ours: AMI and an AGI script on pyst2.",
+    )
+)
 def doctor() -> None:
-    """Examine the running PBX with parts that are not ours: AMI and an AGI script on pyst2."""
+    """Examine the running PBX."""
     if not examine(_load(), typer.echo):
         raise typer.Exit(1)
 

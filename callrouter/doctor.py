@@ -9,6 +9,8 @@ from uuid import uuid4
 
 from callrouter.asterisk.render import read_secrets
 from callrouter.asterisk.witness import Witness
+from callrouter.bilingual import Bilingual
+from callrouter.prepare import require_rendered
 from callrouter.settings import Settings
 
 WAIT_S: Final = 10.0
@@ -18,8 +20,14 @@ Say = Callable[[str], None]
 def examine(settings: Settings, say: Say) -> bool:
     """Log in as both users, run the AGI self-test on a channel of the PBX, and say what came of each.
 
-    Returns True if all is well. Raises OperatorError if the PBX cannot be reached or refuses the login.
+    Returns True if all is well. Raises OperatorError if the PBX has no configuration of ours, cannot be reached or
+    refuses a login.
     """
+    require_rendered(settings)
+
+    def tell(in_indonesian: str, in_english: str) -> None:
+        say(Bilingual(in_indonesian, in_english).said(settings.language))
+
     keys = read_secrets(settings.secrets_dir, ())
     ticket = uuid4().hex
     done = threading.Event()
@@ -31,16 +39,25 @@ def examine(settings: Settings, say: Say) -> bool:
             done.set()
 
     with Witness(settings.ami_host, settings.ami_port, "keeper", keys.keeper):
-        say("AMI: keeper may log in")
+        tell("AMI: keeper dapat login", "AMI: keeper may log in")
     with Witness(settings.ami_host, settings.ami_port, "hands", keys.hands) as witness:
-        say("AMI: hands may log in")
+        tell("AMI: hands dapat login", "AMI: hands may log in")
         witness.on("UserEvent", on_event)
         witness.originate_selftest(ticket)
         if not done.wait(WAIT_S):
-            say(f"AGI: no answer of the self-test within {WAIT_S:.0f} s; see the PBX's log in {settings.pbx_dir}")
+            tell(
+                f"AGI: uji mandiri tidak dijawab dalam {WAIT_S:.0f} detik; lihat log PBX di {settings.pbx_dir}",
+                f"AGI: no answer of the self-test within {WAIT_S:.0f} s; see the PBX's log in {settings.pbx_dir}",
+            )
             return False
     if nodes != [settings.node]:
-        say(f"AGI: the PBX says it is {nodes}, this service expects {settings.node}")
+        tell(
+            f"AGI: PBX menyebut dirinya {', '.join(nodes)}, sedangkan layanan ini mengharapkan {settings.node}",
+            f"AGI: the PBX says it is {', '.join(nodes)}, this service expects {settings.node}",
+        )
         return False
-    say(f"AGI: the PBX ran the self-test and is {settings.node}")
+    tell(
+        f"AGI: PBX menjalankan uji mandiri dan bernama {settings.node}",
+        f"AGI: the PBX ran the self-test and is {settings.node}",
+    )
     return True

@@ -7,13 +7,17 @@ Lists are written with commas. A name that is none of ours, or a value that is e
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy import URL
 
-from callrouter.bilingual import Bilingual, RefusedValue
+from callrouter.bilingual import Bilingual, RefusedValue, joined, reason
+from callrouter.environment import PREFIX, explained, joined_names, misnamed
+from callrouter.errors import OperatorError
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=600)]
@@ -49,7 +53,7 @@ class Timers(BaseSettings):
 
 
 class Settings(BaseSettings):
-    """Everything that can be set. Paths are created where missing; `callrouter.configuration.load` reads it."""
+    """Everything that can be set. Paths are created where missing; see `load` for errors."""
 
     model_config = SettingsConfigDict(env_prefix="CALLROUTER_", frozen=True, extra="ignore")
 
@@ -78,6 +82,9 @@ class Settings(BaseSettings):
     """Networks from which the PBX takes AMI logins: the service's."""
     api_host: str = "127.0.0.1"
     api_port: Port = 8112
+    hep_host: str = "127.0.0.1"
+    hep_port: Port = 9060
+    """Where the PBX sends copies of SIP messages (UDP), taken from `agi_peers` only: refused calls are counted."""
     allow_public_bind: bool = False
     """Must be true before AGI or REST may listen on anything but loopback."""
 
@@ -94,7 +101,7 @@ class Settings(BaseSettings):
     writer_queue: Annotated[int, Field(ge=10, le=1_000_000)] = 10_000
     timers: Timers = Field(default_factory=Timers)
 
-    @field_validator("sip_host", "agi_host", "ami_host", "api_host")
+    @field_validator("sip_host", "agi_host", "ami_host", "api_host", "hep_host")
     @classmethod
     def _address(cls, host: str) -> str:
         try:
@@ -129,7 +136,8 @@ class Settings(BaseSettings):
         """The database's URL, credentials included: never log it."""
         if self.database_url is not None:
             return self.database_url.get_secret_value()
-        return f"sqlite:///{self.state.resolve() / 'callrouter.db'}"
+        file = str(self.state.resolve() / "callrouter.db")
+        return URL.create("sqlite", database=file).render_as_string(hide_password=False)
 
     @property
     def pbx_dir(self) -> Path:
@@ -157,31 +165,84 @@ class Settings(BaseSettings):
         return self.state.resolve() / "secrets"
 
 
+_LISTENERS = ("agi", "ami", "api", "hep")
+_DATAGRAMS = ("sip", "hep")
+_NOT_FROM_ENVIRONMENT = {"timers"}
+
+
 def load(**overrides: Any) -> Settings:
     """Read the settings. Raises OperatorError naming each bad one (never echoing a secret)."""
+    wrong = list(misnamed(_names()))
+    timers = overrides.pop("timers", None)
     try:
-        settings = Settings(**overrides)
+        timers = timers or Timers()
     except ValidationError as error:
-        bad = "; ".join(
-            f"{_name(e['loc'])}: {e['msg']}" for e in error.errors(include_input=False, include_url=False)
-        )
-        raise OperatorError(f"Bad setting: {bad}.", "Correct it in the environment and start again.") from None
-    if settings.rtp_from >= settings.rtp_to:
+        wrong += explained(error, "CALLROUTER_TIMER_")
+    settings = None
+    try:
+        settings = Settings(timers=timers or Timers.model_construct(), **overrides)
+    except ValidationError as error:
+        wrong += explained(error, PREFIX)
+    if settings is not None:
+        wrong += _inconsistencies(settings)
+    if settings is None or wrong:
+        told = joined("; ", wrong)
         raise OperatorError(
-            "Bad setting: CALLROUTER_RTP_FROM is not below CALLROUTER_RTP_TO.", "Give a range of ports."
+            Bilingual(f"Setelan salah: {told.id}.", f"Bad setting: {told.en}."),
+            Bilingual(
+                "Perbaiki di lingkungan (environment) proses ini, lalu jalankan lagi. Belum ada yang diubah.",
+                "Correct it in the environment and start again. Nothing was changed.",
+            ),
         )
+    return _with_database_file(settings)
+
+
+def _names() -> set[str]:
+    own = {name.upper() for name in Settings.model_fields if name not in _NOT_FROM_ENVIRONMENT}
+    return own | {f"TIMER_{name.upper()}" for name in Timers.model_fields}
+
+
+def _inconsistencies(settings: Settings) -> Iterator[Bilingual]:
+    if settings.rtp_from >= settings.rtp_to:
+        yield Bilingual(
+            "CALLROUTER_RTP_FROM harus lebih kecil daripada CALLROUTER_RTP_TO",
+            "CALLROUTER_RTP_FROM is not below CALLROUTER_RTP_TO",
+        )
+    taken: dict[tuple[bool, str, int], list[str]] = {}
+    for part in (*_LISTENERS, "sip"):
+        place = (part in _DATAGRAMS, getattr(settings, f"{part}_host"), getattr(settings, f"{part}_port"))
+        taken.setdefault(place, []).append(f"{part}_port")
+    for same_port in (names for names in taken.values() if len(names) > 1):
+        names = joined_names(same_port)
+        yield Bilingual(f"{names.id} menyebut port yang sama", f"{names.en} name the same port")
     if not settings.allow_public_bind:
-        for name in ("agi_host", "api_host", "ami_host"):
-            if not _loopback(getattr(settings, name)):
-                raise OperatorError(
-                    f"Bad setting: CALLROUTER_{name.upper()} is not a loopback address.",
-                    "Use 127.0.0.1, or set CALLROUTER_ALLOW_PUBLIC_BIND=true if the network is closed to others.",
+        for part in _LISTENERS:
+            if not ipaddress.ip_address(getattr(settings, f"{part}_host")).is_loopback:
+                name = f"{PREFIX}{part.upper()}_HOST"
+                yield Bilingual(
+                    f"{name} bukan alamat loopback (pakai 127.0.0.1; atau, jika jaringan itu tertutup bagi pihak "
+                    "lain, atur CALLROUTER_ALLOW_PUBLIC_BIND=true)",
+                    f"{name} is not a loopback address (use 127.0.0.1; or, if the network is closed to others, set "
+                    "CALLROUTER_ALLOW_PUBLIC_BIND=true)",
                 )
-    return settings
 
 
-def _name(loc: tuple[int | str, ...]) -> str:
-    parts = [str(part).upper() for part in loc]
-    if parts[0] in Timers.model_fields or (parts and parts[0].lower() in Timers.model_fields):
-        return "CALLROUTER_TIMER_" + "_".join(parts)
-    return "CALLROUTER_" + "_".join(parts)
+def _with_database_file(settings: Settings) -> Settings:
+    path = settings.database_url_file
+    if path is None or settings.database_url is not None:
+        return settings
+    try:
+        url = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = reason(error) if isinstance(error, OSError) else Bilingual("bukan teks UTF-8", "it is not UTF-8 text")
+        raise OperatorError(
+            Bilingual(
+                f"CALLROUTER_DATABASE_URL_FILE menyebut {path}, yang tidak dapat dibaca: {why.id}.",
+                f"CALLROUTER_DATABASE_URL_FILE names {path}, which cannot be read: {why.en}.",
+            ),
+            Bilingual(
+                "Periksa nama dan izin berkas itu; isinya harus URL basis data.",
+                "Check its name and permissions; it must hold the database's URL.",
+            ),
+        ) from None
+    return settings.model_copy(update={"database_url": SecretStr(url)})

@@ -8,43 +8,70 @@ from pathlib import Path
 
 from callrouter.app import build
 from callrouter.asterisk.render import PbxSecrets
+from callrouter.bilingual import Bilingual
+from callrouter.listening import PBX, SERVICE, require_free
 from callrouter.prepare import Say, prepare
 from callrouter.resources import resource
 from callrouter.routing.table import RoutingTable
 from callrouter.settings import Settings
 
 DEFAULT_TABLE = "kab-malang.yaml"
+ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
 async def up(settings: Settings, table_file: Path | None, say: Say) -> None:
-    """Run both until SIGINT or SIGTERM; then the service stops, and after it the PBX."""
+    """Run both until SIGINT or SIGTERM; then the service stops, and after it the PBX.
+
+    Ports in use are found before anything is written; whatever goes wrong later, no PBX is left behind.
+    """
+    require_free(settings, (*PBX, *SERVICE))
     pbx, table, keys = await prepare(settings, table_file or resource("examples") / DEFAULT_TABLE, say)
-    await pbx.start()
+    loop = asyncio.get_running_loop()
+    starting = asyncio.current_task()
+    assert starting is not None  # noqa: S101
+    for number in ENDING:
+        loop.add_signal_handler(number, starting.cancel)
     try:
+        await pbx.start()
         service = await build(settings)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in ENDING:
             loop.add_signal_handler(number, service.stop)
         for line in how_to_ring(settings, table, keys):
             say(line)
         await service.run()
+    except asyncio.CancelledError:
+        say(Bilingual("Dihentikan sebelum siap.", "Stopped before it was ready.").said(settings.language))
     finally:
         await pbx.stop()
 
 
 def how_to_ring(settings: Settings, table: RoutingTable, keys: PbxSecrets) -> list[str]:
     """Return what to put into a softphone, line by line."""
-    lines = ["", "callrouter is up. Put one of these accounts into a softphone on this machine:", ""]
-    lines += [
-        f"  operator {operator.name}: user {operator.key}  password {keys.operators[operator.key]}  "
-        f"server {settings.sip_host}:{settings.sip_port} (UDP)"
-        for operator in table.directory.operators
+    server = f"{settings.sip_host}:{settings.sip_port} (UDP)"
+    rest = f"http://{settings.api_host}:{settings.api_port}/docs"
+    accounts = [
+        Bilingual(
+            f"  operator {o.name}: pengguna {o.key}  kata sandi {keys.operators[o.key]}  server {server}",
+            f"  operator {o.name}: user {o.key}  password {keys.operators[o.key]}  server {server}",
+        )
+        for o in table.directory.operators
     ]
-    lines += [
-        "",
-        "A registered operator is on duty: his phone rings. To ring 112 as a citizen, register as a second",
-        "operator and dial 112; press a digit of the menu, or 0 for an operator.",
-        f"REST: http://{settings.api_host}:{settings.api_port}/docs      Ctrl-C ends both.",
-        "",
+    lines = [
+        Bilingual(
+            "callrouter berjalan. Masukkan salah satu akun ini ke softphone di mesin ini:",
+            "callrouter is up. Put one of these accounts into a softphone on this machine:",
+        ),
+        Bilingual("", ""),
+        *accounts,
+        Bilingual("", ""),
+        Bilingual(
+            "Operator yang terdaftar (register) sedang bertugas: teleponnya berdering. Untuk menelepon 112 sebagai",
+            "A registered operator is on duty: his phone rings. To ring 112 as a citizen, register as a second",
+        ),
+        Bilingual(
+            "warga, daftarkan operator kedua dan hubungi 112; tekan angka menu, atau 0 untuk operator.",
+            "operator and dial 112; press a digit of the menu, or 0 for an operator.",
+        ),
+        Bilingual(f"REST: {rest}      Ctrl-C menghentikan keduanya.", f"REST: {rest}      Ctrl-C ends both."),
     ]
-    return lines
+    return ["", *(line.said(settings.language) for line in lines), ""]

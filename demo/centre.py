@@ -114,6 +114,7 @@ class Centre:
             "agi_port": free_port(),
             "ami_port": free_port(),
             "api_port": free_port(),
+            "hep_host": self.addresses.host(_PBX_HOST),
             "timers": settings.Timers.model_validate(self._timers),
             **self._extra,
         }

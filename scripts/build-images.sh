@@ -11,7 +11,8 @@ SUITE=trixie
 BASE=localhost/callrouter-base
 STORE=$ROOT/build/images
 READY_S=60
-LAYERS=${LAYERS:-true}
+# Layers make a second build quicker where the storage is; with vfs each is a whole copy, and costs more than it saves.
+LAYERS=${LAYERS:-false}
 
 for tool in buildah podman mmdebstrap; do
     command -v "$tool" >/dev/null || fail "building the images needs $tool. As root: apt-get install -y $tool"

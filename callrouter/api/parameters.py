@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypeVar
 from uuid import UUID
 
@@ -19,6 +20,8 @@ from callrouter.bilingual import Bilingual
 
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,18})", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{6})?Z", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FLAGS = {"true": True, "false": False}
 
 
@@ -51,6 +54,18 @@ def _cursor(value: object) -> object:
     return value
 
 
+def _moment(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            if not _MOMENT.fullmatch(value):
+                raise ValueError
+            when = datetime.fromisoformat(value)
+        except ValueError:  # the pattern lets 30 February through
+            raise PydanticCustomError("moment", "must be a time in UTC") from None
+        return (when - _EPOCH) // timedelta(microseconds=1)
+    return value
+
+
 WHOLE = BeforeValidator(_whole)
 """For an int: a whole number in decimal digits. Stands after the bounds, or they are lost to the description."""
 Flag = Annotated[bool, BeforeValidator(_flag)]
@@ -64,12 +79,20 @@ Cursor = Annotated[
 ]
 """The place in a list that a cursor stands for."""
 
+When = Annotated[
+    int,
+    BeforeValidator(_moment),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": f"^{_MOMENT.pattern}$"}),
+]
+"""A time as the answers have it (RFC 3339 in UTC, its fraction of 6 digits may be left out), in µs since 1970."""
+
 _M = TypeVar("_M", bound=BaseModel)
 
 RULES: Mapping[str, Bilingual] = {
     "whole": Bilingual("bilangan bulat", "a whole number"),
     "flag": Bilingual("true atau false", "true or false"),
     "identifier": Bilingual("sebuah UUID", "a UUID"),
+    "moment": Bilingual("waktu UTC seperti 2026-11-21T13:40:07Z", "a time in UTC such as 2026-11-21T13:40:07Z"),
     "enum": Bilingual("salah satu dari {expected}", "one of {expected}"),
     "string_pattern_mismatch": Bilingual("sesuai pola {pattern}", "of the pattern {pattern}"),
     "greater_than_equal": Bilingual("paling kecil {ge}", "at least {ge}"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import functools
 import re
 from collections.abc import Mapping, Sequence
@@ -10,19 +9,20 @@ from collections.abc import Mapping, Sequence
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from callrouter.api import board, docs, health, incidents, meta, openapi
+from callrouter.api import board, docs, health, incidents, meta, openapi, refused
 from callrouter.api.connection import BoundedSite, Gate, Limits
 from callrouter.api.middleware import LANGUAGE, deadline, errors, on_prepare
 from callrouter.api.models import HtmlPage, OpenApiDocument
 from callrouter.api.operation import AnyOperation, serve
 from callrouter.api.services import Services
 from callrouter.calls.live import Health, LiveCalls
-from callrouter.errors import OperatorError
+from callrouter.calls.refused import RefusedReader
 from callrouter.incidents.views import IncidentReader
+from callrouter.listening import cannot_listen
 from callrouter.routing.table import Language
 
 OPERATIONS: tuple[AnyOperation, ...] = tuple(
-    operation for part in (incidents, board, health, meta) for operation in part.surface.operations
+    operation for part in (incidents, board, refused, health, meta) for operation in part.surface.operations
 )
 """Everything that can be asked."""
 
@@ -41,6 +41,7 @@ class ApiServer:
         port: int,
         *,
         incidents: IncidentReader,
+        refused_calls: RefusedReader,
         live: LiveCalls,
         health: Health,
         language: str = Language.ID,
@@ -53,7 +54,14 @@ class ApiServer:
         self._limits = limits or Limits()
         self._middleware = tuple(middleware)
         document, pages = _description()
-        self._services = Services(incidents=incidents, live=live, health=health, document=document, pages=pages)
+        self._services = Services(
+            incidents=incidents,
+            refused_calls=refused_calls,
+            live=live,
+            health=health,
+            document=document,
+            pages=pages,
+        )
         self._gate = Gate(self._limits, self._language)
         self._runner: web.AppRunner | None = None
 
@@ -83,7 +91,7 @@ class ApiServer:
             await site.start()
         except OSError as error:
             await runner.cleanup()
-            raise _cannot_listen(self._host, self._port, error) from None
+            raise cannot_listen("api", self._host, self._port, error) from None
         except BaseException:
             await runner.cleanup()
             raise
@@ -127,27 +135,3 @@ def _handler(operation: AnyOperation, services: Services) -> Handler:
 
 async def _expect_nothing(_request: web.Request) -> None:
     """No operation takes a body, so ``Expect: 100-continue`` gets its final answer at once (RFC 9110 10.1.1)."""
-
-
-def _cannot_listen(host: str, port: int, error: OSError) -> OperatorError:
-    where = f"The REST surface cannot listen on {host} port {port}"
-    match error.errno:
-        case errno.EADDRINUSE:
-            return OperatorError(
-                f"{where} (CALLROUTER_API_PORT): the port is in use.",
-                "Stop the program that uses it (`ss -ltnp` shows which), or set another port.",
-            )
-        case errno.EADDRNOTAVAIL:
-            return OperatorError(
-                f"{where} (CALLROUTER_API_HOST): this machine has no such address.",
-                "Set an address of this machine, such as 127.0.0.1.",
-            )
-        case errno.EACCES:
-            return OperatorError(
-                f"{where} (CALLROUTER_API_PORT): ports below 1024 need a privilege.",
-                "Set a port of 1024 or above, or grant the privilege.",
-            )
-        case _:
-            return OperatorError(
-                f"{where} (CALLROUTER_API_HOST, CALLROUTER_API_PORT): {error.strerror}.", "Correct the setting."
-            )

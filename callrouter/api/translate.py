@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from callrouter.api import cursor, models
 from callrouter.api.language import say
 from callrouter.bilingual import Bilingual
-from callrouter.calls import live
+from callrouter.calls import live, refused
 from callrouter.incidents import views
 from callrouter.incidents.model import EventKind, IncidentState, Outcome
 from callrouter.routing.table import Language
@@ -154,6 +154,36 @@ def _live_call(call: live.LiveCall) -> models.LiveCall:
         with_whom=list(call.with_whom),
         category=text(call.category),
         language=text(call.language),
+    )
+
+
+def refused_calls(found: refused.RefusedCalls) -> models.RefusedCalls:
+    """Return the refused calls."""
+    return models.RefusedCalls(
+        total=found.total,
+        counts=[
+            models.RefusedCount(
+                status=one.status,
+                reason=text(one.reason),
+                trunk=text(one.trunk),
+                source=one.source,
+                count=one.count,
+                last_at=moment(one.last),
+            )
+            for one in found.counts
+        ],
+        newest=[
+            models.RefusedCall(
+                status=call.status,
+                reason=text(call.reason),
+                trunk=text(call.trunk),
+                source=call.source,
+                at=moment(call.at),
+                node=call.node,
+                number=text(call.number),
+            )
+            for call in found.newest
+        ],
     )
 
 

@@ -9,12 +9,31 @@ import structlog
 
 from callrouter.asterisk.ami import AmiLink, AmiRefused
 from callrouter.asterisk.variables import CONTEXTS, MODULES
+from callrouter.bilingual import Bilingual
 from callrouter.errors import OperatorError
 
 log = structlog.get_logger(__name__)
 
 START_S: Final = 3.0
 """How long a start waits for the PBX's answer. A PBX that is away does not keep the service from serving."""
+_LOOK_S: Final = 0.05
+
+
+def login_refused(where: str, user: str) -> OperatorError:
+    """Return the error for an AMI user whom the PBX at `where` does not let in."""
+    return OperatorError(
+        Bilingual(
+            f"PBX di {where} menolak login AMI pengguna {user}: kata sandinya salah, atau alamat layanan ini tidak "
+            "termasuk CALLROUTER_AMI_PEERS.",
+            f"The PBX at {where} refuses the AMI login of the user {user}: its password is wrong, or this service's "
+            "address is not among CALLROUTER_AMI_PEERS.",
+        ),
+        Bilingual(
+            "Jalankan `callrouter pbx render` dengan CALLROUTER_STATE yang sama seperti layanan ini, lalu mulai "
+            "ulang PBX.",
+            "Run `callrouter pbx render` with the same CALLROUTER_STATE as this service, and restart the PBX.",
+        ),
+    )
 
 
 class PbxCheck:
@@ -24,8 +43,10 @@ class PbxCheck:
     PBX, and says it is not ready when one comes back like that.
     """
 
-    def __init__(self, keeper: AmiLink) -> None:
+    def __init__(self, keeper: AmiLink, hands: AmiLink, where: str) -> None:
         self._keeper = keeper
+        self._links = (keeper, hands)
+        self._where = where
         self._answered = asyncio.Event()
         self.missing: tuple[str, ...] | None = None
         """What is not there; None until the PBX was asked."""
@@ -44,23 +65,27 @@ class PbxCheck:
             log.error("pbx.incomplete", missing=missing)
 
     async def at_start(self) -> None:
-        """Wait a moment for the PBX's answer. Raises OperatorError if parts are missing or the login is refused."""
+        """Wait a moment for the PBX's answer. Raises OperatorError if parts are missing or a login is refused."""
         try:
             async with asyncio.timeout(START_S):
-                await self._answered.wait()
+                while not (self._answered.is_set() and all(link.counters.logins for link in self._links)):
+                    for link in self._links:
+                        if link.counters.refused:
+                            raise login_refused(self._where, link.name)
+                    await asyncio.sleep(_LOOK_S)
         except TimeoutError:
-            if self._keeper.counters.refused:
-                raise OperatorError(
-                    "The PBX refuses our AMI login.",
-                    "Render its configuration with the secrets of this state folder (callrouter pbx render) and "
-                    "restart it.",
-                ) from None
             log.error("pbx.away_at_start", note="serving all the same; calls need AGI only")
-            return
         if self.missing:
+            lacking = ", ".join(self.missing)
             raise OperatorError(
-                f"The PBX lacks what our dialplan uses: {', '.join(self.missing)}.",
-                "Run it with the configuration of `callrouter pbx render`.",
+                Bilingual(
+                    f"PBX di {self._where} tidak memiliki bagian yang dipakai dialplan kita: {lacking}.",
+                    f"The PBX at {self._where} lacks what our dialplan uses: {lacking}.",
+                ),
+                Bilingual(
+                    "Jalankan `callrouter pbx render` dan mulai PBX dengan konfigurasi itu.",
+                    "Run `callrouter pbx render`, and start the PBX with that configuration.",
+                ),
             )
 
     async def _there(self, action: str, listing: str | None = None, **fields: object) -> bool:

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Final
 
 from callrouter.asterisk.render import AsteriskFiles
+from callrouter.bilingual import Bilingual, reason
 from callrouter.errors import OperatorError
 
 OLDEST: Final = (22, 10)
+VERSION_S: Final = 10.0
 START_S: Final = 30.0
 STOP_S: Final = 10.0
 
@@ -35,54 +37,108 @@ async def find(root: Path | None) -> Asterisk:
     Raises OperatorError where there is none, or where it is older than 22.10 (whose Dial has the no-progress
     time-out that a silent trunk needs).
     """
-    command, files = _unpacked(root.resolve()) if root else _installed()
+    command = loader_command(root.resolve(), "usr/sbin/asterisk") if root else (_installed(),)
     version = await _version(command)
     found = re.search(r"(\d+)\.(\d+)", version)
     if not found or (int(found[1]), int(found[2])) < OLDEST:
+        said = Bilingual(version or "versi tak dikenal", version or "of unknown version")
         raise OperatorError(
-            f"Asterisk is {version or 'of unknown version'}; callrouter needs 22.10 or newer.",
-            "Install a newer one, or unset it and let `make demo` unpack one.",
+            Bilingual(
+                f"Asterisk {command[-1]}: {said.id}; callrouter memerlukan 22.10 atau lebih baru.",
+                f"Asterisk {command[-1]} is {said.en}; callrouter needs 22.10 or newer.",
+            ),
+            _ANOTHER,
         )
-    return Asterisk(command, files, version)
+    return Asterisk(command, _unpacked_files(root.resolve()) if root else _installed_files(command[0]), version)
+
+
+_ANOTHER: Final = Bilingual(
+    "Pasang Asterisk 22.10 atau lebih baru, atau atur CALLROUTER_PBX_ROOT ke folder hasil `make demo` (.pbx).",
+    "Install Asterisk 22.10 or newer, or set CALLROUTER_PBX_ROOT to the folder that `make demo` unpacks (.pbx).",
+)
 
 
 def loader_command(root: Path, program: str) -> tuple[str, ...]:
     """Return the words that run `program` (a path inside `root`) with the libraries of `root` itself."""
     loaders = sorted(root.glob("usr/lib*/ld-linux*.so.*")) + sorted(root.glob("usr/lib/*/ld-linux*.so.*"))
     libraries = [p for p in sorted(root.glob("usr/lib/*-linux-gnu*")) if p.is_dir()]
-    if not loaders or not libraries:
-        raise OperatorError(f"{root} holds no unpacked Asterisk.", "Remove it and run `make demo` again.")
+    if not loaders or not libraries or not (root / program).exists():
+        raise _not_whole(root)
     return (str(loaders[0]), "--library-path", ":".join(map(str, libraries)), str(root / program))
 
 
-def _unpacked(root: Path) -> tuple[tuple[str, ...], AsteriskFiles]:
-    command = loader_command(root, "usr/sbin/asterisk")
+def _unpacked_files(root: Path) -> AsteriskFiles:
     modules = sorted(root.glob("usr/lib/*/asterisk/modules"))
-    if not modules or not Path(command[-1]).exists():
-        raise OperatorError(f"{root} holds no whole Asterisk.", "Remove it and run `make demo` again.")
-    return command, AsteriskFiles(modules[0], root / "usr/share/asterisk/documentation")
+    if not modules:
+        raise _not_whole(root)
+    return AsteriskFiles(modules[0], root / "usr/share/asterisk/documentation")
 
 
-def _installed() -> tuple[tuple[str, ...], AsteriskFiles]:
+def _not_whole(root: Path) -> OperatorError:
+    return OperatorError(
+        Bilingual(
+            f"Tidak ada Asterisk yang utuh di {root} (CALLROUTER_PBX_ROOT).",
+            f"There is no whole Asterisk in {root} (CALLROUTER_PBX_ROOT).",
+        ),
+        Bilingual(
+            "Perbaiki setelan itu; atau, jika folder itu dibuat oleh `make demo`, hapus folder itu dan jalankan "
+            "`make demo` lagi.",
+            "Correct the setting; or, where `make demo` made the folder, remove it and run `make demo` again.",
+        ),
+    )
+
+
+def _installed() -> str:
     program = shutil.which("asterisk", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
     if program is None:
         raise OperatorError(
-            "There is no Asterisk on this machine.", "Set CALLROUTER_PBX_ROOT to an unpacked one, or install it."
+            Bilingual("Tidak ada Asterisk di mesin ini.", "There is no Asterisk on this machine."), _ANOTHER
         )
+    return program
+
+
+def _installed_files(program: str) -> AsteriskFiles:
     for modules in (*sorted(Path("/usr/lib").glob("*/asterisk/modules")), Path("/usr/lib/asterisk/modules")):
         if modules.is_dir():
-            return (program,), AsteriskFiles(modules, Path("/usr/share/asterisk/documentation"))
+            return AsteriskFiles(modules, Path("/usr/share/asterisk/documentation"))
     raise OperatorError(
-        f"The modules of {program} were not found.", "Reinstall Asterisk, or set CALLROUTER_PBX_ROOT."
+        Bilingual(
+            f"Modul Asterisk {program} tidak ditemukan di /usr/lib.",
+            f"The modules of Asterisk {program} were not found in /usr/lib.",
+        ),
+        Bilingual(
+            "Pasang ulang Asterisk, atau atur CALLROUTER_PBX_ROOT.", "Reinstall Asterisk, or set CALLROUTER_PBX_ROOT."
+        ),
     )
 
 
 async def _version(command: tuple[str, ...]) -> str:
-    process = await asyncio.create_subprocess_exec(
-        *command, "-V", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-    )
-    async with asyncio.timeout(10):
-        out, _ = await process.communicate()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command, "-V", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        )
+    except OSError as error:
+        why = reason(error)
+        raise OperatorError(
+            Bilingual(
+                f"Asterisk {command[-1]} tidak dapat dijalankan: {why.id}.",
+                f"Asterisk {command[-1]} cannot be run: {why.en}.",
+            ),
+            _ANOTHER,
+        ) from None
+    try:
+        async with asyncio.timeout(VERSION_S):
+            out, _ = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise OperatorError(
+            Bilingual(
+                f"Asterisk {command[-1]} tidak menyebut versinya dalam {VERSION_S:.0f} detik.",
+                f"Asterisk {command[-1]} did not tell its version within {VERSION_S:.0f} s.",
+            ),
+            _ANOTHER,
+        ) from None
     return out.decode(errors="replace").removeprefix("Asterisk ").strip()
 
 
@@ -106,18 +162,17 @@ class Pbx:
         Raises OperatorError with the lines it complained in, if it does not come up within 30 s or complains of
         its configuration at all: a PBX that starts with a WARNING runs something else than was written.
         """
-        (self._folder / "log" / "messages.log").unlink(missing_ok=True)
-        environment = dict(os.environ) | ({"TZ": self._timezone} if self._timezone else {})
-        with (self._folder / "log" / "console.log").open("wb") as console:
-            self._process = await asyncio.create_subprocess_exec(
-                *self._asterisk.command,
-                *("-f", "-C", str(self._folder / "etc" / "asterisk.conf")),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=console,
-                stderr=asyncio.subprocess.STDOUT,
-                env=environment,
-                start_new_session=True,
-            )
+        try:
+            self._process = await self._launched()
+        except OSError as error:
+            what, why = error.filename or self._asterisk.command[-1], reason(error)
+            raise OperatorError(
+                Bilingual(
+                    f"Asterisk tidak dapat dijalankan: {what}: {why.id}.",
+                    f"Asterisk cannot be run: {what}: {why.en}.",
+                ),
+                _ANOTHER,
+            ) from None
         try:
             async with asyncio.timeout(START_S):
                 while "fully booted" not in await self.rx("core waitfullybooted"):
@@ -125,15 +180,38 @@ class Pbx:
                         raise TimeoutError
                     await asyncio.sleep(0.1)
         except TimeoutError:
-            lines = self.complaints() or self._console()
+            lines = " | ".join((self.complaints() or self._console())[-5:])
             await self.stop()
             raise OperatorError(
-                f"Asterisk did not start: {' | '.join(lines[-5:])}",
-                f"See {self._folder / 'log'}; a port in use is the common cause.",
+                Bilingual(f"Asterisk gagal mulai: {lines}", f"Asterisk did not start: {lines}"),
+                Bilingual(
+                    f"Lihat {self._folder / 'log'}; sebab yang umum ialah port yang sedang dipakai.",
+                    f"See {self._folder / 'log'}; a port in use is the common cause.",
+                ),
             ) from None
-        if lines := self.complaints():
+        except BaseException:
             await self.stop()
-            raise OperatorError(f"Asterisk complained at start: {' | '.join(lines[:5])}", "Correct what it names.")
+            raise
+        if complaints := self.complaints():
+            await self.stop()
+            lines = " | ".join(complaints[:5])
+            raise OperatorError(
+                Bilingual(f"Asterisk mengeluh saat mulai: {lines}", f"Asterisk complained at start: {lines}"),
+                Bilingual("Perbaiki hal yang disebutnya.", "Correct what it names."),
+            )
+
+    async def _launched(self) -> asyncio.subprocess.Process:
+        (self._folder / "log" / "messages.log").unlink(missing_ok=True)
+        with (self._folder / "log" / "console.log").open("wb") as console:
+            return await asyncio.create_subprocess_exec(
+                *self._asterisk.command,
+                *("-f", "-C", str(self._folder / "etc" / "asterisk.conf")),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=console,
+                stderr=asyncio.subprocess.STDOUT,
+                env=dict(os.environ) | ({"TZ": self._timezone} if self._timezone else {}),
+                start_new_session=True,
+            )
 
     async def rx(self, command: str) -> str:
         """Run one command of the PBX's own console and return what it printed (empty if it cannot be reached)."""
@@ -169,7 +247,10 @@ class Pbx:
         process = self._process
         if process is None or process.returncode is not None:
             return
-        await self.rx("core stop now")
+        if (self._folder / "run" / "asterisk.ctl").exists():
+            await self.rx("core stop now")
+        else:  # it has not come so far that it takes commands
+            process.terminate()
         try:
             async with asyncio.timeout(STOP_S):
                 await process.wait()

@@ -14,7 +14,8 @@ from callrouter.routing.plan import Announce, Dial, Plan, Record, Ring, Step, Ta
 
 MAX_PLAN_CHARS: Final = 1500
 """The PBX substitutes into 8 KiB, and the journal writes plan and attempts into one line."""
-_SAFE: Final = re.compile(r"[A-Za-z0-9@/&+_.,!-]*")
+_PART: Final = re.compile(r"[A-Za-z0-9+-]*")
+"""What a key, a number or a count can hold: nothing that parts steps, targets or arguments."""
 
 
 class PlanTooLong(ValueError):
@@ -23,14 +24,18 @@ class PlanTooLong(ValueError):
 
 def encode(plan: Plan) -> str:
     """Return the value of CR_PLAN. Raises PlanTooLong, or ValueError for a character outside the closed alphabet."""
-    head = f"plan,{plan.version},{plan.route or ''},{plan.urgency}"
+    head = f"plan,{plan.version},{_part(plan.route or '')},{plan.urgency}"
     text = "!".join((head, *(_step(step) for step in plan.steps)))
     if len(text) > MAX_PLAN_CHARS:
         raise PlanTooLong(
             f"the plan of route {plan.route!r} has {len(text)} characters, {MAX_PLAN_CHARS} are possible"
         )
-    if not _SAFE.fullmatch(text):
-        raise ValueError(f"the plan of route {plan.route!r} has a character that the dialplan must not see")
+    return text
+
+
+def _part(text: str) -> str:
+    if not _PART.fullmatch(text):
+        raise ValueError(f"{text!r} has a character that the dialplan must not see in a plan")
     return text
 
 
@@ -38,19 +43,20 @@ def _step(step: Step) -> str:
     match step:
         case Dial():
             targets = "&".join(_target(t) for t in step.targets)
-            label = "+".join(f"{t.agency}/{t.contact}" for t in step.targets)
+            label = "+".join(f"{_part(t.agency)}/{_part(t.contact)}" for t in step.targets)
             return f"dial,{targets},{step.ring_s},{'a' if step.announce else 'n'},{label}"
         case Ring(last=True):
-            return f"last,{step.group},{step.wait_s}"
+            return f"last,{_part(step.group)},{step.wait_s}"
         case Ring():
-            return f"ring,{step.group},{step.wait_s},{step.max_waiting}"
+            return f"ring,{_part(step.group)},{step.wait_s},{step.max_waiting}"
         case Announce():
-            return f"announce,{step.prompt}"
+            return f"announce,{_part(step.prompt)}"
         case Record():
             return f"record,{step.max_s}"
 
 
 def _target(target: Target) -> str:
+    number, trunk = _part(target.number), _part(target.trunk)
     if target.confirm:
-        return f"Local/c{target.number}_{target.trunk}@callrouter-confirm/n"
-    return f"PJSIP/{target.number}@trunk-{target.trunk}"
+        return f"Local/c{number}_{trunk}@callrouter-confirm/n"
+    return f"PJSIP/{number}@trunk-{trunk}"

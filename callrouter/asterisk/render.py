@@ -14,7 +14,9 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from callrouter.asterisk.plan_codec import encode
-from callrouter.asterisk.variables import MODULES
+from callrouter.asterisk.variables import MODULES, TRUNK_PREFIX
+from callrouter.bilingual import Bilingual, reason
+from callrouter.calls.lines import MESSAGE_MIN_BYTES
 from callrouter.errors import OperatorError
 from callrouter.resources import resource
 from callrouter.routing.decide import compile_table
@@ -24,8 +26,10 @@ from callrouter.settings import Settings
 
 MAX_STEPS: Final = 14
 MAX_CALLS: Final = 2_000
-MESSAGE_MIN_BYTES: Final = 44 + 16_000
-"""One second of 8 kHz 16-bit sound: less is no message."""
+_SENTINEL: Final = "@sentinel@"
+"""Stands for the hash until it is known. No key, secret, path or name of an operator holds an @."""
+_QUEUE_SECTIONS: Final = ("general", "callrouter")
+"""Sections of queues.conf that are no ring groups."""
 _PLAIN_PATH: Final = re.compile(r"[A-Za-z0-9/_.+-]+")
 
 
@@ -34,6 +38,7 @@ class PbxSecrets:
     """Secrets shared with the PBX, kept as files of mode 0640 in the secrets folder."""
 
     agi: str
+    hep: str
     hands: str
     keeper: str
     operators: dict[str, str]
@@ -45,13 +50,18 @@ def read_secrets(folder: Path, operators: tuple[str, ...]) -> PbxSecrets:
         folder.mkdir(parents=True, exist_ok=True, mode=0o750)
         return PbxSecrets(
             agi=_secret(folder / "agi"),
+            hep=_secret(folder / "hep"),
             hands=_secret(folder / "ami-hands"),
             keeper=_secret(folder / "ami-keeper"),
             operators={key: _secret(folder / f"operator-{key}") for key in operators},
         )
     except OSError as error:
         raise OperatorError(
-            f"The secrets in {folder} cannot be read or made: {error.strerror}.", "Give this user the folder."
+            Bilingual(
+                f"Rahasia di {folder} tidak dapat dibaca atau dibuat: {reason(error).id}.",
+                f"The secrets in {folder} cannot be read or made: {reason(error).en}.",
+            ),
+            Bilingual("Berikan hak atas folder itu kepada pengguna ini.", "Give this user the folder."),
         ) from error
 
 
@@ -63,7 +73,15 @@ def _secret(path: Path) -> str:
     value = path.read_text().strip()
     if not re.fullmatch(r"[A-Za-z0-9]{16,80}", value):
         raise OperatorError(
-            f"The secret in {path} is not 16 to 80 letters and digits.", "Remove the file; a new one is made."
+            Bilingual(
+                f"Rahasia di {path} bukan 16 sampai 80 huruf dan angka.",
+                f"The secret in {path} is not 16 to 80 letters and digits.",
+            ),
+            Bilingual(
+                "Hapus berkas itu, jalankan `callrouter pbx render` (rahasia baru akan dibuat), lalu mulai ulang "
+                "PBX.",
+                "Remove the file, run `callrouter pbx render` (a new one is made), and restart the PBX.",
+            ),
         )
     return value
 
@@ -82,13 +100,22 @@ def render(
     """Write the complete configuration of this PBX and return its sentinel (a hash of all of it).
 
     `selftest` is the command of the doctor's AGI script. Each file is written whole and then renamed, with mode
-    0640. Raises OperatorError for a state folder whose path the PBX could misread, or that cannot be written.
+    0640. Raises OperatorError for a state folder whose path the PBX could misread, or that cannot be written, and for
+    a key that already names a part of these files.
     """
+    _require_own_names(table)
     pbx = settings.pbx_dir
     if not _PLAIN_PATH.fullmatch(str(pbx)):
         raise OperatorError(
-            f"The state folder {settings.state} has a character in its path that Asterisk's files cannot carry.",
-            "Set CALLROUTER_STATE to a path of letters, digits and / _ . + -.",
+            Bilingual(
+                f"Jalur folder data {settings.state} mengandung karakter yang tidak dapat ditulis dalam berkas "
+                "Asterisk.",
+                f"The state folder {settings.state} has a character in its path that Asterisk's files cannot carry.",
+            ),
+            Bilingual(
+                "Atur CALLROUTER_STATE ke jalur yang hanya terdiri atas huruf, angka, dan / _ . + -.",
+                "Set CALLROUTER_STATE to a path of letters, digits and / _ . + -.",
+            ),
         )
     values = _values(settings, table, version, keys, files, selftest)
     environment = Environment(
@@ -98,21 +125,34 @@ def render(
         trim_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["in_uri"] = _in_uri
     texts = {
-        name: environment.get_template(name).render(values | {"sentinel": "SENTINEL"})
+        name: environment.get_template(name).render(values | {"sentinel": _SENTINEL})
         for name in sorted(environment.list_templates())
     }
     sentinel = hashlib.sha256("\0".join(f"{k}\0{v}" for k, v in texts.items()).encode()).hexdigest()[:16]
     try:
         _lay_out(settings, table, files)
         for name, text in texts.items():
-            _write(pbx / "etc" / name, text.replace("SENTINEL", sentinel))
+            _write(pbx / "etc" / name, text.replace(_SENTINEL, sentinel))
     except OSError as error:
-        raise OperatorError(
-            f"The PBX's configuration cannot be written to {error.filename or pbx}: {error.strerror}.",
-            "Free disk space, or give this user the folder.",
-        ) from error
+        raise cannot_write(error.filename or pbx, error) from None
     return sentinel
+
+
+def cannot_write(where: object, error: OSError) -> OperatorError:
+    """Return the error for a part of the PBX's configuration that the system refuses to write."""
+    why = reason(error)
+    return OperatorError(
+        Bilingual(
+            f"Konfigurasi PBX tidak dapat ditulis ke {where}: {why.id}.",
+            f"The PBX's configuration cannot be written to {where}: {why.en}.",
+        ),
+        Bilingual(
+            "Kosongkan sebagian disk, atau berikan hak atas folder itu kepada pengguna ini.",
+            "Free disk space, or give this user the folder.",
+        ),
+    )
 
 
 def _values(
@@ -140,6 +180,9 @@ def _values(
         "ami_port": settings.ami_port,
         "ami_peers": settings.ami_peers,
         "hands_secret": keys.hands,
+        "hep_host": settings.hep_host,
+        "hep_port": settings.hep_port,
+        "hep_secret": keys.hep,
         "keeper_secret": keys.keeper,
         "sip_host": settings.sip_host,
         "sip_port": settings.sip_port,
@@ -160,6 +203,29 @@ def _values(
         ],
         "selftest": selftest,
     }
+
+
+def _require_own_names(table: RoutingTable) -> None:
+    taken = [o.key for o in table.directory.operators if o.key.startswith(TRUNK_PREFIX)]
+    taken += [g.key for g in table.routing.ring_groups if g.key in _QUEUE_SECTIONS]
+    if taken:
+        raise OperatorError(
+            Bilingual(
+                f"Kunci {', '.join(taken)} dalam tabel sudah menamai bagian konfigurasi PBX.",
+                f"The table's key {', '.join(taken)} already names a part of the PBX's configuration.",
+            ),
+            Bilingual(
+                f"Operator tidak boleh berawalan {TRUNK_PREFIX!r}, dan kelompok dering tidak boleh bernama "
+                f"{' atau '.join(_QUEUE_SECTIONS)}: beri kunci lain dan impor tabelnya lagi.",
+                f"No operator's key begins with {TRUNK_PREFIX!r}, and no ring group is called "
+                f"{' or '.join(_QUEUE_SECTIONS)}: give another key and import the table again.",
+            ),
+        )
+
+
+def _in_uri(host: str) -> str:
+    """Return a numeric address as a URI carries it: one of IPv6 in brackets (RFC 3986, section 3.2.2)."""
+    return f"[{host}]" if ":" in host else host
 
 
 def _plain(name: str) -> str:

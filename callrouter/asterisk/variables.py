@@ -96,6 +96,8 @@ MODULES: Final = (
     "res_pjsip_dtmf_info",
     "res_pjsip_header_funcs",
     "chan_pjsip",
+    "res_hep",
+    "res_hep_pjsip",
     "res_security_log",
     # applications
     "res_speech",

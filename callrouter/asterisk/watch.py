@@ -27,7 +27,6 @@ STATUS_VARIABLES: Final = (
     v.LANGUAGE,
     v.CATEGORY,
     "CR_BY",
-    "CR_HUMAN",
 )
 
 
@@ -94,15 +93,27 @@ class Watch:
 
     def resynchronise(self, status: AmiAnswer) -> None:
         """Take the answer to Status (with STATUS_VARIABLES) as the whole truth."""
-        new, gone = self._board.reset(seen for event in status.events if (seen := _from_status(event)))
+        new, gone = self._board.reset(seen for event in status.events if (seen := self._known(event)))
         if new or gone:
             log.info("board.reconciled", unknown_before=new, gone_meanwhile=gone)
         self._doorbell()
 
+    def _known(self, event: AmiEvent) -> Seen | None:
+        # One channel that cannot be understood must not hide all the others.
+        try:
+            return _from_status(event)
+        except (KeyError, ValueError) as error:
+            log.warning("ami.channel_not_understood", error=str(error))
+            return None
+
 
 def endpoint_of(channel: str) -> str:
-    """Return the endpoint in a channel's name: ``PJSIP/trunk-damkar-0000002a`` is of ``trunk-damkar``."""
-    return channel.split("/", 1)[-1].rsplit("-", 1)[0]
+    """Return the endpoint in a channel's name: ``PJSIP/trunk-damkar-0000002a`` is of ``trunk-damkar``.
+
+    Empty for a Local channel, behind which the telephone's own channel is.
+    """
+    technology, _, rest = channel.partition("/")
+    return "" if technology == "Local" else rest.rsplit("-", 1)[0]
 
 
 def _seen(call: UUID, fields: dict[str, str]) -> Seen:
@@ -123,17 +134,17 @@ def _from_status(event: AmiEvent) -> Seen | None:
     values = dict(text.split("=", 1) for text in event.all("Variable") if "=" in text)
     if not values.get(v.CALL) or not values.get(v.STAGE):
         return None
-    talking = values["CR_BY"] if values.get("CR_HUMAN") else ""
+    stage = Stage(values[v.STAGE])
     return Seen(
         call=UUID(values[v.CALL]),
         channel=event.fields["Channel"],
         linkedid=event.fields["Linkedid"],
-        stage=Stage.TALKING if talking else Stage(values[v.STAGE]),
+        stage=stage,
         opened=microseconds(values["CR_OPENED"]),
         origin=values["CR_ORIGIN"],
         trunk=values["CR_TRUNK"],
         number=decoded(values["CR_NUMBER"]),
         language=values[v.LANGUAGE],
         category=values.get(v.CATEGORY, ""),
-        with_whom=talking,
+        with_whom=values.get("CR_BY", "") if stage is Stage.TALKING else "",
     )

@@ -1,19 +1,25 @@
 """An AMI client on pyst2, independent of ours: for `callrouter doctor` and for the tests on a real PBX.
 
-pyst2 has no time-outs of its own and dies on events with ChanVariable, so it is given a socket time-out, logs in as
-users without channel variables, and is never used to serve calls.
+pyst2 has no time-outs of its own and dies on events with ChanVariable, so each of its waits is given a deadline, it
+logs in as users without channel variables, and it is never used to serve calls.
 """
 
 from __future__ import annotations
 
+import contextlib
+import queue
+import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from asterisk.manager import Manager, ManagerAuthException, ManagerException
 
+from callrouter.asterisk.check import login_refused
+from callrouter.bilingual import Bilingual, reason
 from callrouter.errors import OperatorError
 
+ANSWER_S: Final = 5.0
 SELFTEST_CHANNEL = "Local/selftest@callrouter-doctor/n"
 
 
@@ -26,28 +32,39 @@ class Witness:
         self._manager: Any = None
 
     def __enter__(self) -> Self:
-        """Log in. Raises OperatorError if the PBX is not there or refuses."""
+        """Log in. Raises OperatorError if the PBX is not there, says nothing, or refuses."""
         self._manager = Manager()
         try:
-            self._manager.connect(self._host, self._port)
-            self._manager.login(self._user, self._secret)
+            _within(self._log_in)
         except ManagerAuthException:
-            self._manager.close()
-            raise OperatorError(
-                f"The PBX at {self._where} refuses the login of {self._user}.",
-                "Render its configuration with the secrets of this state folder and restart it.",
-            ) from None
+            with contextlib.suppress(TimeoutError, ManagerException, OSError):
+                _within(self._manager.close)
+            raise login_refused(self._where, self._user) from None
         except (ManagerException, OSError) as error:
+            silent = Bilingual(f"tidak ada jawaban dalam {ANSWER_S:.0f} detik", f"no answer within {ANSWER_S:.0f} s")
+            why = silent if isinstance(error, TimeoutError) else reason(OSError(*error.args))
             raise OperatorError(
-                f"The PBX at {self._where} does not answer: {error}.", "Start it, or correct CALLROUTER_AMI_PORT."
+                Bilingual(
+                    f"PBX di {self._where} tidak menjawab AMI: {why.id}.",
+                    f"The PBX at {self._where} does not answer over AMI: {why.en}.",
+                ),
+                Bilingual(
+                    "Jalankan PBX itu, atau perbaiki CALLROUTER_AMI_HOST dan CALLROUTER_AMI_PORT.",
+                    "Start it, or correct CALLROUTER_AMI_HOST and CALLROUTER_AMI_PORT.",
+                ),
             ) from None
         return self
+
+    def _log_in(self) -> None:
+        self._manager.connect(self._host, self._port)
+        self._manager.login(self._user, self._secret)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Log off."""
-        self._manager.close()
+        with contextlib.suppress(TimeoutError):
+            _within(self._manager.close)
 
     def on(self, event: str, callback: Callable[[Any, Any], None]) -> None:
         """Call `callback(event, manager)` for each event of that name (``*``: all), on pyst2's own thread."""
@@ -69,3 +86,24 @@ class Witness:
             Timeout="5000",
             Variable=f"__CR_SELFTEST_ID={ticket}",
         )
+
+
+def _within(work: Callable[[], object]) -> None:
+    """Run `work`, which may wait for ever, on a thread of its own. Raises what it raises, or TimeoutError."""
+    outcome: queue.Queue[Exception | None] = queue.Queue()
+
+    def run() -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - it is raised again, where it is waited for
+            outcome.put(error)
+        else:
+            outcome.put(None)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        error = outcome.get(timeout=ANSWER_S)
+    except queue.Empty:
+        raise TimeoutError from None
+    if error is not None:
+        raise error

@@ -74,6 +74,9 @@ class Board:
             self._calls[seen.call] = _Entry(seen, talking=seen.with_whom)
             self._by_linkedid[seen.linkedid] = seen.call
             return
+        if seen.linkedid != entry.seen.linkedid:
+            self._by_linkedid.pop(entry.seen.linkedid, None)
+            self._by_linkedid[seen.linkedid] = seen.call
         entry.seen = replace(seen, category=seen.category or entry.seen.category)
         entry.talking = seen.with_whom
         if seen.stage not in (Stage.AGENCY, Stage.OPERATOR):
@@ -85,7 +88,7 @@ class Board:
             entry.seen = replace(entry.seen, category=category)
 
     def rings(self, linkedid: str, channel: str, endpoint: str) -> None:
-        """A leg of the call begins to ring."""
+        """A leg of the call begins to ring; one without an endpoint of its own (`endpoint` empty) is not shown."""
         if (call := self._by_linkedid.get(linkedid)) and (entry := self._calls.get(call)):
             entry.ringing[channel] = endpoint
 
@@ -133,7 +136,7 @@ class Board:
 
 def _shown(entry: _Entry) -> LiveCall:
     seen = entry.seen
-    others = (entry.talking,) if entry.talking else tuple(sorted(set(entry.ringing.values())))
+    others = (entry.talking,) if entry.talking else tuple(sorted(set(entry.ringing.values()) - {""}))
     return LiveCall(
         call=seen.call,
         incident=incident_id(seen.call),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -16,8 +17,10 @@ from callrouter.incidents.views import StorageUnavailable
 
 log = structlog.get_logger(__name__)
 
-MAX_READ: Final = 256 * 1024
-"""Bytes taken in one transaction."""
+MAX_READ: Final = 64 * 1024
+"""Bytes taken in one transaction. Reading them takes 2.4 ms (20 us a line), and calls wait for no more than 5."""
+_BEGIN: Final = re.compile(rb"1\|(?:opened|ended)\|")
+"""No field of a whole line can hold this: a key and ``=`` follow each of its bars but the first two."""
 POLL_S: Final = 1.0
 RETRY_S: Final = 2.0
 
@@ -27,8 +30,13 @@ def batches(folder: Path, node: str, offsets: dict[str, int]) -> Iterator[Journa
 
     A last line without its line end is still being written, and is left for the next time.
     """
-    for path in sorted(folder.glob(f"{node}-*.log")):
+    own = re.compile(rf"{re.escape(node)}-[0-9]+\.log")  # the files of "pbx1-b" are not those of "pbx1"
+    for path in sorted(path for path in folder.iterdir() if own.fullmatch(path.name)):
         offset = offsets.get(path.name, 0)
+        if path.stat().st_size < offset:
+            # The PBX does not fsync: after a power cut the file may be shorter than what was taken of it. What is
+            # written since is new, and reading a record again changes nothing.
+            offset = 0
         while batch := _next_batch(path, node, offset):
             yield batch
             offset = batch.offset
@@ -45,14 +53,26 @@ def _next_batch(path: Path, node: str, offset: int) -> JournalBatch | None:
         whole = len(data)  # a line of this length is none of ours: set aside, so that what follows is read
     records: list[Record] = []
     rejected: list[Rejected] = []
-    for line in data[:whole].splitlines():
-        if not line:
-            continue
+    for line in filter(None, data[:whole].split(b"\n")):
+        torn = _torn(line)
+        if torn:
+            rejected.append(Rejected(line[:torn][:MAX_LINE], "torn: another record begins behind it"))
         try:
-            records.append(parse_line(line))
+            records.append(parse_line(line[torn:]))
         except BadLine as reason:
-            rejected.append(Rejected(line[:MAX_LINE], str(reason)))
+            rejected.append(Rejected(line[torn:][:MAX_LINE], str(reason)))
     return JournalBatch(node, path.name, offset + whole, tuple(records), tuple(rejected))
+
+
+def _torn(line: bytes) -> int:
+    """Return where the whole record in `line` begins: 0, or behind a part that the PBX could not write to its end.
+
+    On a full disk it writes a part of a line, and its next record goes on behind it.
+    """
+    begin = 0
+    for found in _BEGIN.finditer(line):
+        begin = found.start()
+    return begin
 
 
 class JournalReader:
@@ -63,7 +83,6 @@ class JournalReader:
         self._node = node
         self._store = store
         self._bell = asyncio.Event()
-        self._idle = asyncio.Event()
         self.failing = False
         """True while the journal or the database cannot be read or written; what it holds is not lost."""
 
@@ -100,8 +119,8 @@ class JournalReader:
         offsets = await self._store.offsets(self._node)
         taken = 0
         for batch in batches(self._folder, self._node, offsets):
+            await self._store.apply(batch)
             for rejected in batch.rejected:
                 log.error("journal.line_set_aside", file=batch.file, reason=rejected.reason, line=rejected.line[:200])
-            await self._store.apply(batch)
             taken += len(batch.records)
         return taken

@@ -7,7 +7,6 @@ callrouter-hangup). What a caller sent is base64 in it. Nothing here trusts a li
 from __future__ import annotations
 
 import base64
-import binascii
 from uuid import UUID
 
 from callrouter.calls.records import Attempt, Ended, Opened, Record
@@ -15,8 +14,16 @@ from callrouter.incidents.model import Outcome
 
 MAX_LINE = 8_192
 MAX_ATTEMPTS = 64
-MESSAGE_MIN_BYTES = 44 + 16_000
-"""One second of 8 kHz 16-bit sound, with the header of its file: less is no message."""
+MESSAGE_MIN_BYTES = 44 + 20_000
+"""Size of a file of 8 kHz 16-bit sound: less is no message. Record() leaves one second of the silence that ended it,
+so that a caller who says nothing leaves about 16,300 bytes.
+"""
+JOINED_MIN_US = 50_000
+"""A caller who is gone this soon after the stamp of the human met nobody: he had left while the callee was told, and
+the PBX noticed it only then (1 to 5 ms after the stamp, measured).
+"""
+_LAST_SECOND = 253_402_300_800
+"""The year 10000: what lies beyond is no time."""
 
 
 class BadLine(ValueError):
@@ -48,14 +55,18 @@ def parse_line(line: bytes) -> Record:
 
 
 def decoded(text: str) -> str:
-    """Return what a caller sent: base64 of a dot and his text; what is not UTF-8 becomes U+FFFD. Raises BadLine."""
+    """Return what a caller sent. Raises BadLine.
+
+    It comes as base64 of a dot and his text, each ``:`` as ``%3A`` and each ``%`` as ``%25`` (the dialplan says why).
+    What is not UTF-8 becomes U+FFFD.
+    """
     try:
         sent = base64.b64decode(text, validate=True)
-        if not sent.startswith(b"."):
-            raise BadLine("what a caller sent is not marked as such")
-        return sent[1:].decode("utf-8", errors="replace")
-    except binascii.Error as error:
+    except ValueError as error:  # not base64, or not even ASCII
         raise BadLine(f"not base64: {error}") from None
+    if not sent.startswith(b"."):
+        raise BadLine("what a caller sent is not marked as such")
+    return sent[1:].replace(b"%3A", b":").replace(b"%25", b"%").decode("utf-8", errors="replace")
 
 
 def microseconds(stamp: str) -> int:
@@ -63,6 +74,8 @@ def microseconds(stamp: str) -> int:
     seconds, _, fraction = stamp.partition(".")
     if not (seconds.isascii() and seconds.isdigit() and fraction.isascii() and fraction.isdigit()):
         raise BadLine(f"{stamp[:40]!r} is not a time")
+    if len(seconds) > 12 or int(seconds) >= _LAST_SECOND:
+        raise BadLine(f"{stamp[:40]!r} is no time of this world")
     return int(seconds) * 1_000_000 + int(fraction.ljust(6, "0")[:6])
 
 
@@ -136,6 +149,8 @@ def _attempt(n: int, text: str, fields: dict[str, str], ended: int, *, is_last: 
     if result == "began" and is_last:
         # The caller left while it ran: its stamps are still the channel's.
         pickup, human, by = fields["pickup"], fields["human"], fields["by"]
+        if human and 0 <= ended - microseconds(human) < JOINED_MIN_US:
+            human = ""
         result = "talked" if human else "left"
     return Attempt(
         n=n,

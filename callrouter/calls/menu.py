@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from callrouter.routing.table import Language, RoutingTable
 
-TRIES_MARGIN_S = 30.0
-
 
 @dataclass(frozen=True, slots=True)
 class MenuData:

@@ -91,7 +91,31 @@ class CallJoined:
     with_agency: bool
 
 
-Note = CallOpened | CallRouted | CallJoined
+@dataclass(frozen=True, slots=True)
+class CallRefused:
+    """To be stored: the PBX's SIP stack refused an INVITE, so the dialplan never saw it and there is no incident.
+
+    id:      the same for each repetition of the same refusal
+    at:      when it was refused, µs UTC
+    status:  SIP status, 400 to 699; reason: the words beside it ("Not Acceptable Here")
+    trunk:   key of the trunk that has the address; empty where none has
+    source:  IP address that the INVITE came from
+    number:  the caller's, as his side gave it; empty when withheld
+    """
+
+    id: UUID
+    at: int
+    node: str
+    status: int
+    reason: str
+    trunk: str
+    source: str
+    number: str
+
+
+CallNote = CallOpened | CallRouted | CallJoined
+"""Notes on a call that has an incident."""
+Note = CallNote | CallRefused
 
 
 class Writer(Protocol):

@@ -16,6 +16,8 @@ from io import BytesIO
 from operator import mul
 from pathlib import Path
 
+from callrouter.bilingual import Bilingual
+
 RATE = 8000
 FULL = 32767
 _FULL_SCALE_DBM0 = 6.15
@@ -39,7 +41,11 @@ else:
 
 
 class NotTelephone(Exception):
-    """A file is not what the PBX can play; the message says how it differs."""
+    """A file is not what the PBX can play; `text` says how it differs, in Indonesian and English."""
+
+    def __init__(self, in_indonesian: str, in_english: str) -> None:
+        super().__init__(in_english)
+        self.text = Bilingual(in_indonesian, in_english)
 
 
 def resampled(samples: Sequence[int], rate: int) -> list[float]:
@@ -156,12 +162,18 @@ def read_wav(path: Path) -> tuple[list[int], int]:
     """Return the samples and the rate of a mono 16-bit WAV file. Raises NotTelephone, OSError."""
     with _opened(path) as file:
         if file.getnchannels() != 1:
-            raise NotTelephone(f"it has {file.getnchannels()} channels instead of one")
+            count = file.getnchannels()
+            raise NotTelephone(
+                f"berkas itu memiliki {count} kanal, bukan satu", f"it has {count} channels instead of one"
+            )
         if file.getsampwidth() != 2:
-            raise NotTelephone(f"it has {8 * file.getsampwidth()}-bit samples instead of 16-bit ones")
+            bits = 8 * file.getsampwidth()
+            raise NotTelephone(
+                f"sampelnya {bits} bit, bukan 16 bit", f"it has {bits}-bit samples instead of 16-bit ones"
+            )
         raw = file.readframes(file.getnframes())
         if len(raw) != 2 * file.getnframes():
-            raise NotTelephone("it is shorter than its header says")
+            raise NotTelephone(*_SHORT)
         data = array("h", raw)
         if sys.byteorder == "big":
             data.byteswap()
@@ -173,10 +185,13 @@ def seconds_of(clip: Path | bytes) -> float:
     with _opened(clip) as file:
         found = (file.getframerate(), file.getnchannels(), 8 * file.getsampwidth())
         if found != (RATE, 1, 16):
-            raise NotTelephone(f"it has {found[0]} samples a second, {found[1]} channel(s), {found[2]} bits")
+            raise NotTelephone(
+                f"berkas itu memiliki {found[0]} sampel per detik, {found[1]} kanal, {found[2]} bit",
+                f"it has {found[0]} samples a second, {found[1]} channel(s), {found[2]} bits",
+            )
         whole = 2 * file.getnframes()
         if len(file.readframes(file.getnframes())) != whole:
-            raise NotTelephone("it is shorter than its header says")
+            raise NotTelephone(*_SHORT)
     return whole / 2 / RATE
 
 
@@ -184,4 +199,10 @@ def _opened(clip: Path | bytes) -> wave.Wave_read:
     try:
         return wave.open(BytesIO(clip) if isinstance(clip, bytes) else str(clip), "rb")
     except (wave.Error, EOFError) as error:
-        raise NotTelephone(f"it is not a WAV file with PCM samples ({str(error) or 'it ends too early'})") from None
+        raise NotTelephone(
+            f"itu bukan berkas WAV dengan sampel PCM ({str(error) or 'terpotong'})",
+            f"it is not a WAV file with PCM samples ({str(error) or 'it ends too early'})",
+        ) from None
+
+
+_SHORT = "berkas itu lebih pendek daripada yang disebut kepalanya", "it is shorter than its header says"

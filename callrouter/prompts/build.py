@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from callrouter.bilingual import Bilingual, joined, reason
 from callrouter.errors import OperatorError
 from callrouter.prompts import audio, espeak
 from callrouter.prompts.catalogue import load
@@ -25,6 +26,9 @@ _LARGEST = 2_000_000
 _EVERY = 25
 
 
+Report = Callable[[Bilingual], None]
+
+
 @dataclass(frozen=True, slots=True)
 class BuildResult:
     """What a build did: clips spoken now, taken from recordings, and kept from before; seconds of each menu."""
@@ -35,9 +39,7 @@ class BuildResult:
     menu_s: dict[Language, float]
 
 
-def build(
-    table: RoutingTable, out: Path, *, pbx_root: Path | None, recorded: Path, report: Callable[[str], None]
-) -> BuildResult:
+def build(table: RoutingTable, out: Path, *, pbx_root: Path | None, recorded: Path, report: Report) -> BuildResult:
     """Write ``out/<language>/<name>.wav`` for every clip that `table` needs.
 
     pbx_root: the folder of an unpacked PBX, where espeak-ng is looked for first; None: the system's own
@@ -72,28 +74,40 @@ def _playable(path: Path) -> bool:
         return False
 
 
-def _recordings(clips: list[Clip], recorded: Path, report: Callable[[str], None]) -> dict[Path, bytes]:
+def _recordings(clips: list[Clip], recorded: Path, report: Report) -> dict[Path, bytes]:
     """The recordings that replace clips, checked."""
-    wrong: list[str] = []
+    wrong: list[Bilingual] = []
     found: dict[Path, bytes] = {}
     for clip in clips:
         path = recorded / clip.file
         if not path.exists():
             if clip.kind is Kind.RECORDED:
-                wrong.append(f"{path} is not there, and {clip.source} names it; the catalogue has no such clip")
+                wrong.append(
+                    Bilingual(
+                        f"{path} tidak ada, padahal disebut oleh {clip.source}; katalog tidak memiliki klip itu",
+                        f"{path} is not there, and {clip.source} names it; the catalogue has no such clip",
+                    )
+                )
             continue
         try:
             content = _content(path, clip)
         except audio.NotTelephone as error:
-            wrong.append(f"{path}: {error}")
+            wrong.append(Bilingual(f"{path}: {error.text.id}", f"{path}: {error.text.en}"))
         except OSError as error:
-            wrong.append(f"{path} cannot be read: {error.strerror}")
+            why = reason(error)
+            wrong.append(Bilingual(f"{path} tidak dapat dibaca: {why.id}", f"{path} cannot be read: {why.en}"))
         else:
             found[clip.file] = content
     if wrong:
+        told = joined("; ", wrong)
         raise OperatorError(
-            f"Recorded prompts: {'; '.join(wrong)}.",
-            "Give each as WAV, PCM 16 bit, 8,000 samples a second, mono, within its length; or take the file away.",
+            Bilingual(f"Rekaman klip suara: {told.id}.", f"Recorded prompts: {told.en}."),
+            Bilingual(
+                "Sediakan masing-masing sebagai WAV, PCM 16 bit, 8.000 sampel per detik, mono, dalam batas "
+                "panjangnya; atau singkirkan berkas itu.",
+                "Give each as WAV, PCM 16 bit, 8,000 samples a second, mono, within its length; or take the file "
+                "away.",
+            ),
         )
     _tell_strangers(clips, recorded, report)
     return found
@@ -101,18 +115,21 @@ def _recordings(clips: list[Clip], recorded: Path, report: Callable[[str], None]
 
 def _content(path: Path, clip: Clip) -> bytes:
     if not path.is_file():
-        raise audio.NotTelephone("it is not a file")
+        raise audio.NotTelephone("itu bukan berkas", "it is not a file")
     if path.stat().st_size > _LARGEST:
-        raise audio.NotTelephone(f"it is larger than {_LARGEST:,} bytes")
+        raise audio.NotTelephone(f"lebih besar dari {_LARGEST} byte", f"it is larger than {_LARGEST:,} bytes")
     seconds = audio.seconds_of(path)
     if seconds < _SHORTEST_S:
-        raise audio.NotTelephone(f"it has only {seconds:.2f} s of sound")
+        raise audio.NotTelephone(f"suaranya hanya {seconds:.2f} detik", f"it has only {seconds:.2f} s of sound")
     if seconds > clip.max_s:
-        raise audio.NotTelephone(f"it takes {seconds:.1f} s; {clip.name} may take {clip.max_s:g} s")
+        raise audio.NotTelephone(
+            f"panjangnya {seconds:.1f} detik; {clip.name} paling lama {clip.max_s:g} detik",
+            f"it takes {seconds:.1f} s; {clip.name} may take {clip.max_s:g} s",
+        )
     return path.read_bytes()
 
 
-def _tell_strangers(clips: list[Clip], recorded: Path, report: Callable[[str], None]) -> None:
+def _tell_strangers(clips: list[Clip], recorded: Path, report: Report) -> None:
     """A misspelt name would leave the made clip in place, unnoticed."""
     names = {str(c.file) for c in clips}
     for language in Language:
@@ -120,7 +137,14 @@ def _tell_strangers(clips: list[Clip], recorded: Path, report: Callable[[str], N
             name = f"{language.value}/{path.name}"
             if name not in names:
                 near = difflib.get_close_matches(name, names, n=1)
-                report(f"{path} is not used: no clip has that name" + (f"; did you mean {near[0]}?" if near else "."))
+                report(
+                    Bilingual(
+                        f"{path} tidak dipakai: tidak ada klip bernama itu"
+                        + (f"; maksudnya {near[0]}?" if near else "."),
+                        f"{path} is not used: no clip has that name"
+                        + (f"; did you mean {near[0]}?" if near else "."),
+                    )
+                )
 
 
 def _source(clip: Clip, replaced: dict[Path, bytes]) -> str:
@@ -152,32 +176,49 @@ def _is_current(clip: Clip, source: str, out: Path, known: dict[str, list[str]])
     return known.get(str(clip.file)) == [source, content]
 
 
-def _make(
-    fresh: list[Clip], replaced: dict[Path, bytes], pbx_root: Path | None, report: Callable[[str], None]
-) -> dict[Path, bytes]:
+def _make(fresh: list[Clip], replaced: dict[Path, bytes], pbx_root: Path | None, report: Report) -> dict[Path, bytes]:
     files = {c.file: replaced[c.file] for c in fresh if c.file in replaced}
     spoken = [c for c in fresh if c.file not in replaced]
     if not spoken:
         return files
     voice = espeak.find(pbx_root)
     began = time.monotonic()
-    wrong: list[str] = []
+    wrong: list[Bilingual] = []
     for done, clip in enumerate(spoken, 1):
         samples = _samples(clip, voice)
         seconds = len(samples) / audio.RATE
         if not samples:
-            wrong.append(f"{clip.file} ({clip.source}): nothing in {clip.text[:60]!r} can be spoken")
+            what, text = f"{clip.file} ({clip.source})", repr(clip.text[:60])
+            wrong.append(
+                Bilingual(
+                    f"{what}: tidak ada yang dapat diucapkan dalam {text}", f"{what}: nothing in {text} can be spoken"
+                )
+            )
         elif seconds > clip.max_s:
-            wrong.append(f"{clip.file} ({clip.source}): takes {seconds:.1f} s and may take {clip.max_s:g} s")
+            what = f"{clip.file} ({clip.source})"
+            wrong.append(
+                Bilingual(
+                    f"{what}: panjangnya {seconds:.1f} detik, paling lama {clip.max_s:g} detik",
+                    f"{what}: takes {seconds:.1f} s and may take {clip.max_s:g} s",
+                )
+            )
         files[clip.file] = audio.wav_bytes(samples)
         if done % _EVERY == 0 and done < len(spoken):
-            report(f"Prompts: {done} of {len(spoken)} made.")
+            count = len(spoken)
+            report(Bilingual(f"Klip suara: {done} dari {count} dibuat.", f"Prompts: {done} of {count} made."))
     if wrong:
+        told = joined("; ", wrong)
         raise OperatorError(
-            f"Prompts cannot be made: {'; '.join(wrong)}.",
-            "Shorten or correct the name in the table, or record the clip.",
+            Bilingual(f"Klip suara tidak dapat dibuat: {told.id}.", f"Prompts cannot be made: {told.en}."),
+            Bilingual(
+                "Persingkat atau perbaiki nama itu di tabel, atau rekam klipnya.",
+                "Shorten or correct the name in the table, or record the clip.",
+            ),
         )
-    report(f"Prompts: {len(spoken)} made in {time.monotonic() - began:.1f} s.")
+    count, took = len(spoken), time.monotonic() - began
+    report(
+        Bilingual(f"Klip suara: {count} dibuat dalam {took:.1f} detik.", f"Prompts: {count} made in {took:.1f} s.")
+    )
     return files
 
 
@@ -199,11 +240,21 @@ def _measured(table: RoutingTable, files: dict[Path, bytes], out: Path) -> dict[
             path = Path(language.value) / f"{name}.wav"
             total += audio.seconds_of(files.get(path) or out / path)
         seconds[language] = total
-    long = [f"{found:.1f} s in {language.value!r}" for language, found in seconds.items() if found > MENU_MAX_S]
+    long = [
+        Bilingual(f"{found:.1f} detik dalam {language.value!r}", f"{found:.1f} s in {language.value!r}")
+        for language, found in seconds.items()
+        if found > MENU_MAX_S
+    ]
     if long:
         raise OperatorError(
-            f"The menu takes {' and '.join(long)}; it may take {MENU_MAX_S:.0f} s.",
-            "Shorten the names of the categories, or have fewer of them.",
+            Bilingual(
+                f"Panjang menu {joined(' dan ', long).id}; paling lama {MENU_MAX_S:.0f} detik.",
+                f"The menu takes {joined(' and ', long).en}; it may take {MENU_MAX_S:.0f} s.",
+            ),
+            Bilingual(
+                "Persingkat nama kategori, atau kurangi jumlahnya.",
+                "Shorten the names of the categories, or have fewer of them.",
+            ),
         )
     return seconds
 
@@ -216,9 +267,16 @@ def _write(out: Path, files: dict[Path, bytes], sources: dict[str, str], known: 
         if files:
             _replace(out / MANIFEST, json.dumps(known | made, indent=0, sort_keys=True).encode())
     except OSError as error:
+        where, why = error.filename or out, reason(error)
         raise OperatorError(
-            f"Prompts cannot be written: {error.filename or out}: {error.strerror}.",
-            "Make room or allow writing there, or set CALLROUTER_STATE to another folder.",
+            Bilingual(
+                f"Klip suara tidak dapat ditulis: {where}: {why.id}.",
+                f"Prompts cannot be written: {where}: {why.en}.",
+            ),
+            Bilingual(
+                "Sediakan ruang atau izin menulis di sana, atau atur CALLROUTER_STATE ke folder lain.",
+                "Make room or allow writing there, or set CALLROUTER_STATE to another folder.",
+            ),
         ) from None
 
 

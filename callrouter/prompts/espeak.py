@@ -8,6 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from callrouter.bilingual import Bilingual
 from callrouter.errors import OperatorError
 from callrouter.prompts import audio
 from callrouter.routing.table import Language
@@ -16,7 +17,10 @@ SPEED = {Language.ID: 165, Language.EN: 160}
 """Words a minute: calmer than the voice's 175, for people in distress on a bad line."""
 
 _DEADLINE_S = 20.0
-_REMEDY = "Install the package espeak-ng, or put recordings of all clips into the folder of recorded prompts."
+_REMEDY = Bilingual(
+    "Pasang paket espeak-ng, atau letakkan rekaman semua klip di folder `recorded` dalam CALLROUTER_STATE.",
+    "Install the package espeak-ng, or put recordings of all clips into the folder `recorded` of CALLROUTER_STATE.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +48,28 @@ class Voice:
                     check=False,
                 )
             except subprocess.TimeoutExpired:
-                raise OperatorError(f"espeak-ng did not end within {_DEADLINE_S:.0f} s.", _REMEDY) from None
+                late = Bilingual(
+                    f"espeak-ng tidak selesai dalam {_DEADLINE_S:.0f} detik.",
+                    f"espeak-ng did not end within {_DEADLINE_S:.0f} s.",
+                )
+                raise OperatorError(late, _REMEDY) from None
             except OSError as error:
-                raise OperatorError(f"espeak-ng does not start: {error}.", _REMEDY) from None
+                dead = Bilingual(f"espeak-ng tidak dapat dijalankan: {error}.", f"espeak-ng does not start: {error}.")
+                raise OperatorError(dead, _REMEDY) from None
             said = done.stderr.decode(errors="replace").strip()
             if done.returncode:
-                raise OperatorError(f"espeak-ng failed ({done.returncode}): {said[-300:]}.", _REMEDY)
+                what = f"({done.returncode}): {said[-300:]}."
+                raise OperatorError(Bilingual(f"espeak-ng gagal {what}", f"espeak-ng failed {what}"), _REMEDY)
             if not file.exists():
                 return []
             try:
                 samples, rate = audio.read_wav(file)
             except audio.NotTelephone as error:
-                raise OperatorError(f"espeak-ng wrote a file that cannot be read: {error}.", _REMEDY) from None
+                bad = Bilingual(
+                    f"espeak-ng menulis berkas yang tidak dapat dibaca: {error.text.id}.",
+                    f"espeak-ng wrote a file that cannot be read: {error.text.en}.",
+                )
+                raise OperatorError(bad, _REMEDY) from None
         return audio.resampled(samples, rate)
 
 
@@ -70,8 +84,18 @@ def find(pbx_root: Path | None) -> Voice:
     system = shutil.which("espeak-ng")
     if system:
         return Voice((system,))
-    where = f"neither in {pbx_root} nor on this system" if pbx_root else "not on this system"
-    raise OperatorError(f"Prompts cannot be made: espeak-ng is {where}.", _REMEDY)
+    where = (
+        Bilingual(f"di {pbx_root} maupun di sistem ini", f"neither in {pbx_root} nor on this system")
+        if pbx_root
+        else Bilingual("di sistem ini", "not on this system")
+    )
+    raise OperatorError(
+        Bilingual(
+            f"Klip suara tidak dapat dibuat: espeak-ng tidak ada {where.id}.",
+            f"Prompts cannot be made: espeak-ng is {where.en}.",
+        ),
+        _REMEDY,
+    )
 
 
 def _unpacked(root: Path) -> Voice | None:

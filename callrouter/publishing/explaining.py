@@ -10,27 +10,62 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from callrouter.bilingual import Bilingual, RefusedValue, same
 from callrouter.publishing.yamltree import Data, Tree, escaped, shown
 from callrouter.routing import table
 from callrouter.routing.consistency import Problem
 
-_KEY = "Use a to z, 0 to 9 and -, beginning with a letter, at most 31 characters."
-_PATTERNS = {
-    table.KEY_PATTERN: ("is not a key", _KEY),
-    table.TARGET_PATTERN: ("does not name a contact", "Write agency/contact, for example damkar/posko."),
-    table.NUMBER_PATTERN: ("is not a number to dial", "Use 1 to 20 digits, with + before them where it is needed."),
-    table.DIGIT_PATTERN: ("is not a menu digit", "Use one digit from 1 to 9; 0 is always an operator."),
-    table.URN_PATTERN: ("is not a service", "Use a name of RFC 5031, for example urn:service:sos.fire."),
+_Told = tuple[Bilingual, Bilingual]
+"""What is wrong, and what to do."""
+
+_PATTERNS: dict[str, _Told] = {
+    table.KEY_PATTERN: (
+        Bilingual("bukan kunci", "is not a key"),
+        Bilingual(
+            "Pakai a sampai z, 0 sampai 9 dan -, diawali huruf, paling banyak 31 karakter.",
+            "Use a to z, 0 to 9 and -, beginning with a letter, at most 31 characters.",
+        ),
+    ),
+    table.TARGET_PATTERN: (
+        Bilingual("tidak menyebut kontak", "does not name a contact"),
+        Bilingual("Tulis instansi/kontak, misalnya damkar/posko.", "Write agency/contact, for example damkar/posko."),
+    ),
+    table.NUMBER_PATTERN: (
+        Bilingual("bukan nomor yang dapat dihubungi", "is not a number to dial"),
+        Bilingual(
+            "Pakai 1 sampai 20 angka, dengan + di depannya bila perlu.",
+            "Use 1 to 20 digits, with + before them where it is needed.",
+        ),
+    ),
+    table.DIGIT_PATTERN: (
+        Bilingual("bukan angka menu", "is not a menu digit"),
+        Bilingual(
+            "Pakai satu angka dari 1 sampai 9; 0 selalu untuk operator.",
+            "Use one digit from 1 to 9; 0 is always an operator.",
+        ),
+    ),
+    table.URN_PATTERN: (
+        Bilingual("bukan layanan", "is not a service"),
+        Bilingual(
+            "Pakai nama dari RFC 5031, misalnya urn:service:sos.fire.",
+            "Use a name of RFC 5031, for example urn:service:sos.fire.",
+        ),
+    ),
 }
+_WHOLE = Bilingual("bilangan bulat", "a whole number")
+_FLAG = Bilingual("true atau false", "true or false")
+_LIST = Bilingual("daftar", "a list")
+_GROUP = Bilingual("kelompok isian", "a group of fields")
 _EXPECTED = {
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "bool_type": "true or false",
-    "tuple_type": "a list",
-    "model_type": "a group of fields",
-    "model_attributes_type": "a group of fields",
-    "dict_type": "a group of fields",
+    "int_type": _WHOLE,
+    "int_from_float": _WHOLE,
+    "bool_type": _FLAG,
+    "tuple_type": _LIST,
+    "model_type": _GROUP,
+    "model_attributes_type": _GROUP,
+    "dict_type": _GROUP,
 }
+_CORRECT = Bilingual("Perbaiki.", "Correct it.")
 _FIELDS = sorted(
     {
         name
@@ -81,8 +116,9 @@ class _Case:
     written: str | None
 
     @property
-    def name(self) -> str:
-        return shown(str(self.detail["loc"][-1])) if self.detail["loc"] else "the table"
+    def name(self) -> Bilingual:
+        loc = self.detail["loc"]
+        return same(shown(str(loc[-1]))) if loc else Bilingual("tabel itu", "the table")
 
     @property
     def value(self) -> str:
@@ -93,66 +129,154 @@ class _Case:
         return self.detail.get("ctx", {})
 
 
-def _sentence(case: _Case) -> tuple[str, str]:
+def _sentence(case: _Case) -> _Told:
     kind = case.detail["type"]
     if kind in _SENTENCES:
         return _SENTENCES[kind](case)
     if kind in _EXPECTED:
-        due = _EXPECTED[kind]
         quoted = isinstance(case.detail["input"], str) and kind in {"int_type", "bool_type"}
-        remedy = f"Write {due}, without quotes." if quoted else f"Write {due}."
-        return f"{_kind_of(case)} stands where {due} is due", remedy
-    return _cut(case.detail["msg"]), "Correct it."
+        return _misplaced(case, _EXPECTED[kind], quoted=quoted)
+    return same(_cut(case.detail["msg"])), _CORRECT
 
 
-def _extra(case: _Case) -> tuple[str, str]:
+def _misplaced(case: _Case, due: Bilingual, *, quoted: bool) -> _Told:
+    found = _kind_of(case)
+    sentence = Bilingual(
+        f"{found.id} tertulis di tempat yang seharusnya {due.id}", f"{found.en} stands where {due.en} is due"
+    )
+    if quoted:
+        return sentence, Bilingual(f"Tulis {due.id}, tanpa tanda kutip.", f"Write {due.en}, without quotes.")
+    return sentence, Bilingual(f"Tulis {due.id}.", f"Write {due.en}.")
+
+
+def _extra(case: _Case) -> _Told:
     near = difflib.get_close_matches(str(case.detail["loc"][-1])[:40], _FIELDS, n=1)
-    return f"there is no field {case.name} here", f"Did you mean {near[0]!r}?" if near else "Remove it."
+    name = case.name
+    return (
+        Bilingual(f"tidak ada isian {name.id} di sini", f"there is no field {name.en} here"),
+        Bilingual(f"Maksudnya {near[0]!r}?", f"Did you mean {near[0]!r}?")
+        if near
+        else Bilingual("Hapus isian itu.", "Remove it."),
+    )
 
 
-def _no_match(case: _Case) -> tuple[str, str]:
-    what, remedy = _PATTERNS.get(str(case.context["pattern"]), ("is not allowed here", case.detail["msg"] + "."))
-    return f"{case.value} {what}", remedy
+def _no_match(case: _Case) -> _Told:
+    message = case.detail["msg"]
+    not_allowed = Bilingual("tidak diizinkan di sini", "is not allowed here")
+    what, remedy = _PATTERNS.get(str(case.context["pattern"]), (not_allowed, same(f"{message}.")))
+    return Bilingual(f"{case.value} {what.id}", f"{case.value} {what.en}"), remedy
 
 
-def _no_text(case: _Case) -> tuple[str, str]:
+def _no_text(case: _Case) -> _Told:
     if case.written:
-        return f"{case.value} is no text without quotes", f'Write "{case.written[:60]}".'
-    return f"{_kind_of(case)} stands where a text is due", "Write a text."
+        text = f'"{case.written[:60]}"'
+        return (
+            Bilingual(f"{case.value} bukan teks jika tanpa tanda kutip", f"{case.value} is no text without quotes"),
+            Bilingual(f"Tulis {text}.", f"Write {text}."),
+        )
+    return _misplaced(case, Bilingual("teks", "a text"), quoted=False)
 
 
-_SENTENCES: dict[str, Callable[[_Case], tuple[str, str]]] = {
-    "missing": lambda c: (f"the field {c.name} is missing", "Add it."),
+def _absent(case: _Case) -> _Told:
+    name = case.name
+    sentence = Bilingual(f"isian {name.id} tidak ada", f"the field {name.en} is missing")
+    return sentence, Bilingual("Tambahkan.", "Add it.")
+
+
+def _not_offered(case: _Case) -> _Told:
+    return _about(case.value, "tidak dapat dipakai di sini", "cannot be here"), _use(case.context["expected"])
+
+
+def _unknown_step(case: _Case) -> _Told:
+    kind = shown(case.context["tag"])
+    sentence = Bilingual(f"langkah jenis {kind} tidak ada", f"a step of kind {kind} does not exist")
+    return sentence, _use(case.context["expected_tags"])
+
+
+def _step_without_kind(_case: _Case) -> _Told:
+    kinds = "dial, ringgroup, announce"
+    return (
+        Bilingual("langkah ini tidak memiliki jenis (kind)", "this step has no kind"),
+        Bilingual(f"Tambahkan kind: {kinds} atau record.", f"Add kind: {kinds} or record."),
+    )
+
+
+def _too_small(case: _Case) -> _Told:
+    least = case.context["ge"]
+    remedy = Bilingual(f"Pakai {least} atau lebih.", f"Use {least} or more.")
+    return _about(case.value, "terlalu kecil", "is too small"), remedy
+
+
+def _too_large(case: _Case) -> _Told:
+    most = case.context["le"]
+    remedy = Bilingual(f"Pakai {most} atau kurang.", f"Use {most} or less.")
+    return _about(case.value, "terlalu besar", "is too large"), remedy
+
+
+def _no_entries(case: _Case) -> _Told:
+    least = case.context["min_length"]
+    remedy = Bilingual(f"Berikan paling sedikit {least}.", f"Give at least {least}.")
+    return _about(case.name, "kosong", "is empty"), remedy
+
+
+def _too_many(case: _Case) -> _Told:
+    most = case.context["max_length"]
+    sentence = _about(case.name, f"memiliki lebih dari {most} butir", f"has more than {most} entries")
+    return sentence, Bilingual("Hapus sebagian.", "Remove some.")
+
+
+def _too_long(case: _Case) -> _Told:
+    most = case.context["max_length"]
+    remedy = Bilingual(f"Pakai paling banyak {most} karakter.", f"Use at most {most} characters.")
+    return _about(case.value, "terlalu panjang", "is too long"), remedy
+
+
+def _refused(case: _Case) -> _Told:
+    error = case.context["error"]
+    why = error.reason if isinstance(error, RefusedValue) else same(error)
+    return Bilingual(_cut(why.id), _cut(why.en)), _CORRECT
+
+
+_SENTENCES: dict[str, Callable[[_Case], _Told]] = {
+    "missing": _absent,
     "extra_forbidden": _extra,
     "string_pattern_mismatch": _no_match,
     "string_type": _no_text,
-    "literal_error": lambda c: (f"{c.value} cannot be here", f"Use {c.context['expected']}."),
-    "enum": lambda c: (f"{c.value} cannot be here", f"Use {c.context['expected']}."),
-    "union_tag_invalid": lambda c: (
-        f"a step of kind {shown(c.context['tag'])} does not exist",
-        f"Use {c.context['expected_tags']}.",
-    ),
-    "union_tag_not_found": lambda _: ("this step has no kind", "Add kind: dial, ringgroup, announce or record."),
-    "greater_than_equal": lambda c: (f"{c.value} is too small", f"Use {c.context['ge']} or more."),
-    "less_than_equal": lambda c: (f"{c.value} is too large", f"Use {c.context['le']} or less."),
-    "too_short": lambda c: (f"{c.name} is empty", f"Give at least {c.context['min_length']}."),
-    "string_too_short": lambda c: (f"{c.name} is empty", "Write it."),
-    "too_long": lambda c: (f"{c.name} has more than {c.context['max_length']} entries", "Remove some."),
-    "string_too_long": lambda c: (f"{c.value} is too long", f"Use at most {c.context['max_length']} characters."),
-    "value_error": lambda c: (_cut(str(c.context["error"])), "Correct it."),
+    "literal_error": _not_offered,
+    "enum": _not_offered,
+    "union_tag_invalid": _unknown_step,
+    "union_tag_not_found": _step_without_kind,
+    "greater_than_equal": _too_small,
+    "less_than_equal": _too_large,
+    "too_short": _no_entries,
+    "string_too_short": lambda c: (_about(c.name, "kosong", "is empty"), Bilingual("Isilah.", "Write it.")),
+    "too_long": _too_many,
+    "string_too_long": _too_long,
+    "value_error": _refused,
 }
 
 
-def _kind_of(case: _Case) -> str:
+def _about(what: Bilingual | str, in_indonesian: str, in_english: str) -> Bilingual:
+    named = same(what) if isinstance(what, str) else what
+    return Bilingual(f"{named.id} {in_indonesian}", f"{named.en} {in_english}")
+
+
+def _use(choices: str) -> Bilingual:
+    """Pydantic lists them as ``'a', 'b' or 'c'``."""
+    in_indonesian = choices.replace(" or ", " atau ")
+    return Bilingual(f"Pakai {in_indonesian}.", f"Use {choices}.")
+
+
+def _kind_of(case: _Case) -> Bilingual:
     match case.detail["input"]:
         case dict():
-            return "a group of fields"
+            return _GROUP
         case list():
-            return "a list"
+            return _LIST
         case None:
-            return "nothing"
+            return Bilingual("isian kosong", "nothing")
         case _:
-            return case.value
+            return same(case.value)
 
 
 def _cut(text: str) -> str:

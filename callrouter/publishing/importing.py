@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from callrouter.bilingual import Bilingual, joined, reason
 from callrouter.errors import OperatorError
 from callrouter.publishing.explaining import explained
 from callrouter.publishing.yamltree import MAX_BYTES, read, shown
@@ -23,27 +24,40 @@ class TableProblem:
 
     pointer: str
     line: int | None
-    sentence: str
-    remedy: str
+    sentence: Bilingual
+    remedy: Bilingual
 
-    def __str__(self) -> str:
+    def told(self) -> Bilingual:
         """Return it as one line for a person."""
         pointer = shown(self.pointer, quoted=False)
-        where = ", ".join(filter(None, (f"line {self.line}" if self.line else "", pointer)))
-        return f"{where}: {self.sentence}. {self.remedy}" if where else f"{self.sentence}. {self.remedy}"
+        lines = Bilingual(f"baris {self.line}", f"line {self.line}") if self.line else Bilingual("", "")
+        return Bilingual(
+            _line(lines.id, pointer, self.sentence.id, self.remedy.id),
+            _line(lines.en, pointer, self.sentence.en, self.remedy.en),
+        )
+
+
+def _line(line: str, pointer: str, sentence: str, remedy: str) -> str:
+    where = ", ".join(filter(None, (line, pointer)))
+    return f"{where}: {sentence}. {remedy}" if where else f"{sentence}. {remedy}"
 
 
 class TableError(OperatorError):
     """A file is no routing table; `problems` has everything that was found."""
 
     def __init__(self, path: Path, problems: tuple[TableProblem, ...]) -> None:
-        told = [f"\n  {problem}" for problem in problems[:MAX_TOLD]]
-        if len(problems) > MAX_TOLD:
-            told.append(f"\n  and {len(problems) - MAX_TOLD} more")
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        told = joined("", (Bilingual(f"\n  {p.id}", f"\n  {p.en}") for p in (q.told() for q in problems[:MAX_TOLD])))
+        count, more = len(problems), len(problems) - MAX_TOLD
+        rest = Bilingual(f"\n  dan {more} lagi", f"\n  and {more} more") if more > 0 else Bilingual("", "")
         super().__init__(
-            f"{path} is not a routing table, {count}:{''.join(told)}\n",
-            "Nothing was imported. Correct the file and import it again.",
+            Bilingual(
+                f"{path} bukan tabel perutean, {count} masalah:{told.id}{rest.id}",
+                f"{path} is not a routing table, {count} problem{'' if count == 1 else 's'}:{told.en}{rest.en}",
+            ),
+            Bilingual(
+                "Tidak ada yang diimpor. Perbaiki berkas itu, lalu impor lagi.",
+                "Nothing was imported. Correct the file and import it again.",
+            ),
         )
         self.problems = problems
 
@@ -66,8 +80,13 @@ def parse_table(content: bytes, path: Path) -> RoutingTable:
             path, tuple(TableProblem(p.pointer, line, p.sentence, p.remedy) for line, p in tree.problems)
         )
     if not isinstance(tree.data, dict):
-        what = "the file is empty" if tree.data is None else "the file is not a group of fields"
-        raise TableError(path, (TableProblem("", None, what, "Start from one of the examples."),))
+        what = (
+            Bilingual("berkas itu kosong", "the file is empty")
+            if tree.data is None
+            else Bilingual("berkas itu bukan kelompok isian", "the file is not a group of fields")
+        )
+        remedy = Bilingual("Mulailah dari salah satu contoh.", "Start from one of the examples.")
+        raise TableError(path, (TableProblem("", None, what, remedy),))
     try:
         return RoutingTable.model_validate_json(json.dumps(tree.data), strict=True)
     except ValidationError as error:
@@ -78,15 +97,28 @@ def parse_table(content: bytes, path: Path) -> RoutingTable:
 def _content(path: Path) -> bytes:
     try:
         if not path.is_file():
-            what, remedy = ("is a folder", "Name a file.") if path.is_dir() else ("is not there", "Check its name.")
-            raise OperatorError(f"{path} {what}.", remedy)
+            raise _no_file(path)
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
+        why = reason(error)
         raise OperatorError(
-            f"{path} cannot be read: {error.strerror}.", "Check its name and its permissions."
+            Bilingual(f"{path} tidak dapat dibaca: {why.id}.", f"{path} cannot be read: {why.en}."),
+            Bilingual("Periksa nama dan izinnya.", "Check its name and its permissions."),
         ) from None
     if len(content) > MAX_BYTES:
-        found = TableProblem("", None, f"the file has more than {MAX_BYTES:,} bytes", "Give a smaller table.")
-        raise TableError(path, (found,))
+        large = Bilingual(f"berkas itu lebih dari {MAX_BYTES} byte", f"the file has more than {MAX_BYTES:,} bytes")
+        smaller = Bilingual("Berikan tabel yang lebih kecil.", "Give a smaller table.")
+        raise TableError(path, (TableProblem("", None, large, smaller),))
     return content
+
+
+def _no_file(path: Path) -> OperatorError:
+    if path.is_dir():
+        return OperatorError(
+            Bilingual(f"{path} adalah folder.", f"{path} is a folder."),
+            Bilingual("Sebut sebuah berkas.", "Name a file."),
+        )
+    return OperatorError(
+        Bilingual(f"{path} tidak ada.", f"{path} is not there."), Bilingual("Periksa namanya.", "Check its name.")
+    )

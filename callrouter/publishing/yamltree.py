@@ -25,6 +25,7 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
+from callrouter.bilingual import Bilingual
 from callrouter.routing.consistency import Problem
 
 MAX_BYTES = 1_000_000
@@ -78,7 +79,8 @@ def read(content: bytes) -> Tree:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        tree.problems.append((line, Problem("", "the file is not UTF-8 text", "Save it as UTF-8.")))
+        sentence = Bilingual("berkas itu bukan teks UTF-8", "the file is not UTF-8 text")
+        tree.problems.append((line, Problem("", sentence, Bilingual("Simpan sebagai UTF-8.", "Save it as UTF-8."))))
         return tree
     try:
         _Builder(tree).build(text)
@@ -86,21 +88,35 @@ def read(content: bytes) -> Tree:
         tree.problems.append((refused.line, refused.problem))
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        sentence = f"the character U+{ord(text[error.position]):04X} is not allowed in YAML"
-        tree.problems.append((line, Problem("", sentence, "Remove it.")))
+        character = f"U+{ord(text[error.position]):04X}"
+        sentence = Bilingual(
+            f"karakter {character} tidak diizinkan dalam YAML", f"the character {character} is not allowed in YAML"
+        )
+        tree.problems.append((line, Problem("", sentence, _REMOVE)))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        sentence = f"this is not YAML: {error.problem or error.context}"
-        remedy = "Look for a wrong indent, a missing colon or an open quote there."
+        sentence = _not_yaml(error.problem or error.context)
+        remedy = Bilingual(
+            "Cari indentasi yang salah, titik dua yang hilang, atau tanda kutip yang belum ditutup di sana.",
+            "Look for a wrong indent, a missing colon or an open quote there.",
+        )
         tree.problems.append((mark.line + 1 if mark else None, Problem("", sentence, remedy)))
     except YAMLError as error:
-        tree.problems.append((None, Problem("", f"this is not YAML: {error}", "Write it anew.")))
+        tree.problems.append((None, Problem("", _not_yaml(error), Bilingual("Tulis ulang.", "Write it anew."))))
     return tree
 
 
+_REMOVE = Bilingual("Hapus.", "Remove it.")
+
+
+def _not_yaml(why: object) -> Bilingual:
+    """The parser's own words are English."""
+    return Bilingual(f"ini bukan YAML: {why}", f"this is not YAML: {why}")
+
+
 class _Refused(Exception):
-    def __init__(self, event: Any, pointer: str, sentence: str, remedy: str) -> None:
-        super().__init__(sentence)
+    def __init__(self, event: Any, pointer: str, sentence: Bilingual, remedy: Bilingual) -> None:
+        super().__init__(sentence.en)
         self.line = event.start_mark.line + 1
         self.problem = Problem(pointer, sentence, remedy)
 
@@ -124,7 +140,11 @@ class _Builder:
     def build(self, text: str) -> None:
         for count, event in enumerate(_events(text)):
             if count >= MAX_EVENTS:
-                raise _Refused(event, "", f"the file has more than {MAX_EVENTS:,} parts", "Split the table.")
+                sentence = Bilingual(
+                    f"berkas itu memiliki lebih dari {MAX_EVENTS} bagian",
+                    f"the file has more than {MAX_EVENTS:,} parts",
+                )
+                raise _Refused(event, "", sentence, Bilingual("Pecah tabel itu.", "Split the table."))
             self.take(event)
 
     def take(self, event: Any) -> None:
@@ -134,7 +154,12 @@ class _Builder:
                 if self.documents > 1:
                     self.tree.lines[""] = event.start_mark.line + 1
                     raise _Refused(
-                        event, "", "the file has more than one document", "Remove the line `---` and what follows."
+                        event,
+                        "",
+                        Bilingual("berkas itu berisi lebih dari satu dokumen", "the file has more than one document"),
+                        Bilingual(
+                            "Hapus baris `---` dan semua sesudahnya.", "Remove the line `---` and what follows."
+                        ),
                     )
             case MappingEndEvent() | SequenceEndEvent():
                 self.open.pop()
@@ -151,7 +176,9 @@ class _Builder:
 
     def enter(self, event: Any, value: dict[str, Data] | list[Data]) -> None:
         if len(self.open) >= MAX_DEPTH:
-            raise _Refused(event, self.open[-1].pointer, f"more than {MAX_DEPTH} levels", "A table has 8 levels.")
+            sentence = Bilingual(f"lebih dari {MAX_DEPTH} tingkat", f"more than {MAX_DEPTH} levels")
+            remedy = Bilingual("Sebuah tabel memiliki 8 tingkat.", "A table has 8 levels.")
+            raise _Refused(event, self.open[-1].pointer, sentence, remedy)
         self.open.append(_Open(self.place(event, value), value))
 
     def scalar(self, event: Any) -> None:
@@ -163,7 +190,14 @@ class _Builder:
         value = _plain(event.value) if plain else event.value
         pointer = self.place(event, _whole(value) if isinstance(value, str) else value)
         if isinstance(value, str) and _whole(value).count(_MENDED) > value.count(_MENDED):
-            self.wrong(event, pointer, "half of a character is escaped here", "Write the character.")
+            self.wrong(
+                event,
+                pointer,
+                Bilingual(
+                    "di sini hanya separuh karakter yang ditulis sebagai kode", "half of a character is escaped here"
+                ),
+                Bilingual("Tulis karakternya.", "Write the character."),
+            )
         if not isinstance(value, str):
             self.tree.written[pointer] = event.value
 
@@ -174,8 +208,13 @@ class _Builder:
         around.key_pointer = f"{around.pointer}/{escaped(around.key)}"
         if around.key in around.value:
             first = self.tree.lines[around.key_pointer]
-            sentence = f"the field {shown(event.value)} is given twice, first on line {first}"
-            self.wrong(event, around.key_pointer, sentence, "Keep one of them.")
+            name = shown(event.value)
+            sentence = Bilingual(
+                f"isian {name} diberikan dua kali, yang pertama di baris {first}",
+                f"the field {name} is given twice, first on line {first}",
+            )
+            remedy = Bilingual("Sisakan salah satunya.", "Keep one of them.")
+            self.wrong(event, around.key_pointer, sentence, remedy)
         self.tree.lines[around.key_pointer] = line
 
     def place(self, event: Any, value: Data) -> str:
@@ -189,8 +228,9 @@ class _Builder:
                 pointer = f"{around.pointer}/{len(around.value)}"
                 around.value.append(value)
             elif around.key is None:
-                remedy = "Write a plain name before the colon."
-                raise _Refused(event, around.pointer, "a key is not a text", remedy)
+                sentence = Bilingual("sebuah kunci bukan teks", "a key is not a text")
+                remedy = Bilingual("Tulis nama biasa sebelum titik dua.", "Write a plain name before the colon.")
+                raise _Refused(event, around.pointer, sentence, remedy)
             else:
                 pointer = around.key_pointer
                 around.value[around.key] = value
@@ -203,13 +243,18 @@ class _Builder:
         """Refuse anchors and aliases (a few lines of them can stand for gigabytes) and tags."""
         if event.anchor is not None:
             mark = "*" if isinstance(event, AliasEvent) else "&"
-            sentence = f"anchors and aliases ({mark}{shown(event.anchor, quoted=False)}) are not allowed"
-            self.wrong(event, pointer, sentence, "Write the value out.")
+            name = f"{mark}{shown(event.anchor, quoted=False)}"
+            sentence = Bilingual(
+                f"anchor dan alias ({name}) tidak diizinkan", f"anchors and aliases ({name}) are not allowed"
+            )
+            self.wrong(event, pointer, sentence, Bilingual("Tulis nilainya lengkap.", "Write the value out."))
         if getattr(event, "tag", None) is not None:
-            sentence = f"tags ({shown(event.tag, quoted=False)}) are not allowed"
-            self.wrong(event, pointer, sentence, "Remove it; put a text in quotes.")
+            name = shown(event.tag, quoted=False)
+            sentence = Bilingual(f"tag ({name}) tidak diizinkan", f"tags ({name}) are not allowed")
+            remedy = Bilingual("Hapus; tulis teks dalam tanda kutip.", "Remove it; put a text in quotes.")
+            self.wrong(event, pointer, sentence, remedy)
 
-    def wrong(self, event: Any, pointer: str, sentence: str, remedy: str) -> None:
+    def wrong(self, event: Any, pointer: str, sentence: Bilingual, remedy: Bilingual) -> None:
         self.tree.problems.append((event.start_mark.line + 1, Problem(pointer, sentence, remedy)))
 
 

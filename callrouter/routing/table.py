@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from callrouter.bilingual import Bilingual, RefusedValue
 from callrouter.routing.consistency import problems
 
 # Every key becomes a part of a dialplan argument, a SIP endpoint's name or a file's name, so its alphabet is closed.
@@ -49,9 +50,14 @@ _TURNS_WRITING = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u20
 
 def _one_line(text: str) -> str:
     if any(c in _TURNS_WRITING or unicodedata.category(c) in _NOT_IN_NAMES for c in text):
-        raise ValueError("control characters and line breaks are not allowed in a name")
+        raise RefusedValue(
+            Bilingual(
+                "karakter kontrol dan ganti baris tidak diizinkan dalam nama",
+                "control characters and line breaks are not allowed in a name",
+            )
+        )
     if not text.strip():
-        raise ValueError("a name must not be blank")
+        raise RefusedValue(Bilingual("nama tidak boleh kosong", "a name must not be blank"))
     return text
 
 
@@ -86,7 +92,6 @@ class Trunk(Value):
     kind: TrunkKind
     host: str
     port: int = Field(default=5060, ge=1, le=65535)
-    channels: int = Field(default=30, ge=1, le=2000)
     codecs: tuple[Literal["alaw", "ulaw", "gsm"], ...] = Field(default=("alaw", "ulaw"), min_length=1)
     early_media: bool = False
     """True: the menu plays before the call is answered (183), for a carrier that charges or counts by 200."""
@@ -97,10 +102,20 @@ class Trunk(Value):
         try:
             address = ipaddress.ip_address(host)
         except ValueError:
-            raise ValueError("a trunk's host is an IP address (a name could resolve to a stranger)") from None
+            raise RefusedValue(
+                Bilingual(
+                    "host sebuah trunk harus alamat IP (sebuah nama bisa menunjuk ke pihak asing)",
+                    "a trunk's host is an IP address (a name could resolve to a stranger)",
+                )
+            ) from None
         # A scope ("%…") may hold any character, line breaks too, and would reach the PBX's configuration.
         if "%" in host or address.is_unspecified or address.is_multicast:
-            raise ValueError("a trunk's host is the address of one machine, without a scope")
+            raise RefusedValue(
+                Bilingual(
+                    "host sebuah trunk harus alamat satu mesin, tanpa scope",
+                    "a trunk's host is the address of one machine, without a scope",
+                )
+            )
         return str(address)
 
 
@@ -265,8 +280,12 @@ class Centre(Value):
         try:
             ZoneInfo(name)
         except (KeyError, ValueError, OSError):
-            raise ValueError(
-                f"{name!r} is not a time zone; Indonesia has Asia/Jakarta, Asia/Makassar, Asia/Jayapura"
+            zones = "Asia/Jakarta, Asia/Makassar, Asia/Jayapura"
+            raise RefusedValue(
+                Bilingual(
+                    f"{name!r} bukan zona waktu; di Indonesia ada {zones}",
+                    f"{name!r} is not a time zone; Indonesia has {zones}",
+                )
             ) from None
         return name
 

@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from callrouter.bilingual import Bilingual
 from callrouter.errors import OperatorError
 
 READS_AT_ONCE = 4
@@ -22,7 +23,9 @@ BUSY_MS = 4_000
 STATEMENT_MS = 15_000
 """PostgreSQL ends a statement after this, also one whose asker has given up."""
 
-_EXAMPLES = "Write sqlite:////var/lib/callrouter/callrouter.db or postgresql://user:password@host:5432/name."
+_URL = "(CALLROUTER_DATABASE_URL)"
+_FORMS = "sqlite:////var/lib/callrouter/callrouter.db", "postgresql://user:password@host:5432/name"
+_EXAMPLES = Bilingual(f"Tulis {' atau '.join(_FORMS)}.", f"Write {' or '.join(_FORMS)}.")
 _SQLITE = {"sqlite", "sqlite+aiosqlite", "sqlite+pysqlite"}
 _POSTGRESQL = {"postgresql", "postgres", "postgresql+psycopg"}
 
@@ -61,18 +64,32 @@ def place(url: str) -> Place:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # neither message is passed on: they may quote the URL
-        raise OperatorError("The database URL (CALLROUTER_DATABASE_URL) cannot be read.", _EXAMPLES) from None
+        unread = Bilingual(f"URL basis data {_URL} tidak dapat dibaca.", f"The database URL {_URL} cannot be read.")
+        raise OperatorError(unread, _EXAMPLES) from None
     if parsed.drivername in _SQLITE:
         if parsed.database in {None, "", ":memory:"} or str(parsed.database).startswith("file:"):
-            raise OperatorError("The database URL (CALLROUTER_DATABASE_URL) names no file.", _EXAMPLES)
+            raise OperatorError(
+                Bilingual(f"URL basis data {_URL} tidak menyebut berkas.", f"The database URL {_URL} names no file."),
+                _EXAMPLES,
+            )
         return Place(parsed.set(drivername="sqlite"), Path(str(parsed.database)))
     if parsed.drivername in _POSTGRESQL:
         if not parsed.database:
-            raise OperatorError("The database URL (CALLROUTER_DATABASE_URL) names no database.", _EXAMPLES)
+            raise OperatorError(
+                Bilingual(
+                    f"URL basis data {_URL} tidak menyebut nama basis data.",
+                    f"The database URL {_URL} names no database.",
+                ),
+                _EXAMPLES,
+            )
         return Place(parsed.set(drivername="postgresql+psycopg"), None)
     raise OperatorError(
-        f"The database URL (CALLROUTER_DATABASE_URL) is for {parsed.drivername!r}; "
-        "callrouter keeps its data in SQLite or PostgreSQL.",
+        Bilingual(
+            f"URL basis data {_URL} adalah untuk {parsed.drivername!r}; callrouter menyimpan datanya di SQLite atau "
+            "PostgreSQL.",
+            f"The database URL {_URL} is for {parsed.drivername!r}; callrouter keeps its data in SQLite or "
+            "PostgreSQL.",
+        ),
         _EXAMPLES,
     )
 

@@ -16,7 +16,7 @@ from sqlalchemy import Column, Table, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from callrouter.calls.ports import Note
+from callrouter.calls.ports import CallNote
 from callrouter.calls.records import Attempt, Record
 from callrouter.incidents.model import EventKind, IncidentState
 from callrouter.storage import tables as t
@@ -60,7 +60,7 @@ class _Change:
     events: dict[tuple[EventKind, str], KnownEvent] = field(default_factory=dict)
     attempts: tuple[Attempt, ...] | None = None
 
-    def take(self, item: Note | Record) -> None:
+    def take(self, item: CallNote | Record) -> None:
         added = add(self.after, item)
         self.after = added.call
         if added.event is not None:
@@ -69,9 +69,9 @@ class _Change:
             self.attempts = added.attempts
 
 
-async def fill(connection: AsyncConnection, items: Sequence[Note | Record]) -> None:
+async def fill(connection: AsyncConnection, items: Sequence[CallNote | Record]) -> None:
     """Store `items`. The rows that come out do not depend on their order, nor on how often one is given."""
-    firsts: dict[UUID, Note | Record] = {}
+    firsts: dict[UUID, CallNote | Record] = {}
     for item in items:
         firsts.setdefault(call_of(item), item)
     ids = sorted(firsts)

@@ -18,7 +18,7 @@ from enum import IntEnum
 from typing import Any
 from uuid import UUID
 
-from callrouter.calls.ports import CallJoined, CallOpened, CallRouted, Note
+from callrouter.calls.ports import CallJoined, CallNote, CallOpened, CallRouted
 from callrouter.calls.records import Attempt, Ended, Opened, Record
 from callrouter.incidents.model import CALL_BACK, EventKind, IncidentState, Outcome, incident_id
 
@@ -116,18 +116,18 @@ class Standing:
     callback_reason: str
 
 
-def call_of(item: Note | Record) -> UUID:
+def call_of(item: CallNote | Record) -> UUID:
     """Return the call that a note or record speaks of."""
     return item.opened.call if isinstance(item, CallOpened) else item.call
 
 
-def first_sight(item: Note | Record) -> KnownCall:
+def first_sight(item: CallNote | Record) -> KnownCall:
     """Return the row to begin with for a call that is not stored yet."""
     call = call_of(item)
     return KnownCall(id=call, incident=incident_id(call), opened_at=_earliest(item))
 
 
-def add(call: KnownCall, item: Note | Record) -> Added:
+def add(call: KnownCall, item: CallNote | Record) -> Added:
     """Add a note or record to what is known. Adding it again changes nothing."""
     if call.opened_source == Source.INFERRED:
         call = replace(call, opened_at=min(call.opened_at, _earliest(item)))
@@ -181,7 +181,7 @@ def _state(call: KnownCall) -> IncidentState:
     return IncidentState.OPEN if call.routed_at is None and not call.plan else IncidentState.ROUTED
 
 
-def _earliest(item: Note | Record) -> int:
+def _earliest(item: CallNote | Record) -> int:
     match item:
         case CallOpened(opened):
             return opened.at

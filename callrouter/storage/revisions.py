@@ -9,11 +9,16 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
+from callrouter.bilingual import Bilingual, reason
 from callrouter.errors import OperatorError
+from callrouter.incidents.views import StorageUnavailable
 from callrouter.resources import resource
 from callrouter.storage.engine import Place, migrating_engine, place
 
-_MIGRATE = "Run: callrouter migrate"
+_MIGRATE = Bilingual("Jalankan: callrouter migrate.", "Run: callrouter migrate.")
+_MIGRATE_SAVED = Bilingual(
+    "Jalankan: callrouter migrate (setelah mencadangkan basis data).", "Run: callrouter migrate (after a backup)."
+)
 _ONE_AT_A_TIME = 0x112
 """Key of PostgreSQL's advisory lock that lets one migration run at a time."""
 
@@ -44,9 +49,16 @@ def migrate(url: str) -> str:
         try:
             where.file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
+            why = reason(error)
             raise OperatorError(
-                f"The folder of the database {where} cannot be made: {error.strerror}.",
-                "Make it, or name another in CALLROUTER_STATE or CALLROUTER_DATABASE_URL.",
+                Bilingual(
+                    f"Folder untuk basis data {where} tidak dapat dibuat: {why.id}.",
+                    f"The folder of the database {where} cannot be made: {why.en}.",
+                ),
+                Bilingual(
+                    "Buat folder itu, atau sebut yang lain di CALLROUTER_STATE atau CALLROUTER_DATABASE_URL.",
+                    "Make it, or name another in CALLROUTER_STATE or CALLROUTER_DATABASE_URL.",
+                ),
             ) from None
     engine = migrating_engine(where)
     try:
@@ -71,41 +83,88 @@ def require_wanted_revision(where: Place, connection: Connection) -> None:
     if has == wanted:
         return
     if has is None:
-        state = "has tables, but none of callrouter's" if inspect(connection).get_table_names() else "is empty"
+        state = _FOREIGN if inspect(connection).get_table_names() else _EMPTY
         raise OperatorError(
-            f"The database {where} {state} (revision: none; this callrouter wants {wanted}).", f"{_MIGRATE}."
+            Bilingual(
+                f"Basis data {where} {state.id} (revisi: tidak ada; callrouter ini memerlukan {wanted}).",
+                f"The database {where} {state.en} (revision: none; this callrouter wants {wanted}).",
+            ),
+            _MIGRATE,
         )
     raise OperatorError(
-        f"The database {where} is behind: it has revision {has}, this callrouter wants {wanted}.",
-        f"{_MIGRATE} (after a backup).",
+        Bilingual(
+            f"Basis data {where} tertinggal: revisinya {has}, callrouter ini memerlukan {wanted}.",
+            f"The database {where} is behind: it has revision {has}, this callrouter wants {wanted}.",
+        ),
+        _MIGRATE_SAVED,
     )
+
+
+_EMPTY = Bilingual("kosong", "is empty")
+_FOREIGN = Bilingual("berisi tabel, tetapi bukan milik callrouter", "has tables, but none of callrouter's")
 
 
 def missing_file(where: Place) -> OperatorError:
     """Return the error for an SQLite file that is not there."""
+    wanted = wanted_revision()
     return OperatorError(
-        f"There is no database {where} (revision: none; this callrouter wants {wanted_revision()}).", f"{_MIGRATE}."
+        Bilingual(
+            f"Basis data {where} tidak ada (revisi: tidak ada; callrouter ini memerlukan {wanted}).",
+            f"There is no database {where} (revision: none; this callrouter wants {wanted}).",
+        ),
+        _MIGRATE,
     )
 
 
 def unreachable(where: Place, error: DBAPIError) -> OperatorError:
     """Return the error for a database that cannot be used, with the driver's reason and without the password."""
-    reason = where.without_secret(str(error.orig))
-    remedy = (
-        "Start it or make it reachable, and check host, name, user and password in CALLROUTER_DATABASE_URL."
-        if where.file is None
-        else "Check that the file is a database and that this user may write it and its folder."
+    said = where.without_secret(str(error.orig)).rstrip(".")
+    return OperatorError(
+        Bilingual(
+            f"Basis data {where} tidak dapat dipakai: {said}.",
+            f"The database {where} cannot be used: {said}.",
+        ),
+        _REACH_POSTGRESQL if where.file is None else _REACH_SQLITE,
     )
-    return OperatorError(f"The database {where} cannot be used: {reason.rstrip('.')}.", remedy)
+
+
+def unavailable(error: StorageUnavailable) -> OperatorError:
+    """Return the error for a database that was there and then did not do what was asked."""
+    said = str(error).rstrip(".")
+    return OperatorError(
+        Bilingual(f"Basis data tidak dapat dipakai: {said}.", f"The database cannot be used: {said}."),
+        Bilingual(
+            "Tidak ada yang diubah. Periksa apakah proses lain sedang memakai basis data itu, lalu coba lagi.",
+            "Nothing was changed. See whether another process holds the database, and try again.",
+        ),
+    )
+
+
+_REACH_POSTGRESQL = Bilingual(
+    "Jalankan basis data itu atau buat ia terjangkau, dan periksa host, nama, pengguna, dan kata sandi di "
+    "CALLROUTER_DATABASE_URL.",
+    "Start it or make it reachable, and check host, name, user and password in CALLROUTER_DATABASE_URL.",
+)
+_REACH_SQLITE = Bilingual(
+    "Pastikan berkas itu sebuah basis data dan pengguna ini boleh menulisnya beserta foldernya.",
+    "Check that the file is a database and that this user may write it and its folder.",
+)
 
 
 def _refuse_newer(where: Place, connection: Connection) -> str | None:
     has = MigrationContext.configure(connection).get_current_revision()
     known = {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
+    wanted = wanted_revision()
     if has is not None and has not in known:
         raise OperatorError(
-            f"The database {where} is ahead: it has revision {has}, this callrouter knows only up to "
-            f"{wanted_revision()}.",
-            "Install the newer callrouter that made it (callrouter migrate never goes back).",
+            Bilingual(
+                f"Basis data {where} lebih baru daripada callrouter ini: revisinya {has}, sedangkan yang dikenal "
+                f"hanya sampai {wanted}.",
+                f"The database {where} is ahead: it has revision {has}, this callrouter knows only up to {wanted}.",
+            ),
+            Bilingual(
+                "Pasang callrouter lebih baru yang membuatnya (callrouter migrate tidak pernah mundur).",
+                "Install the newer callrouter that made it (callrouter migrate never goes back).",
+            ),
         )
     return has

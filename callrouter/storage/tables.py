@@ -142,6 +142,20 @@ incident_event = Table(
     sqlite_autoincrement=True,
 )
 
+# Calls that the PBX's SIP stack refused: no dialplan, no journal, no incident.
+refused_invite = Table(
+    "refused_invite",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("at", Whole, nullable=False, index=True),
+    Column("node", CleanText(KEY), nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    Column("reason", CleanText(200), nullable=False),
+    Column("trunk", CleanText(KEY), nullable=False),
+    Column("source", CleanText(KEY), nullable=False),
+    Column("number", CleanText(KEY), nullable=False),
+)
+
 journal_offset = Table(
     "journal_offset",
     metadata,

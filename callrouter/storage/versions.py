@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from callrouter.bilingual import Bilingual
 from callrouter.errors import OperatorError
 from callrouter.routing.table import RoutingTable
 from callrouter.storage import tables as t
@@ -112,17 +113,31 @@ class Versions:
 def _read(number: int, sha256: str, routing: str, directory: str) -> RoutingTable:
     if digest(routing, directory) != sha256:
         raise OperatorError(
-            f"Version {number} of the routing table was changed in the database: its SHA-256 is not {sha256}.",
-            "Publish the right table anew: callrouter routes import FILE.",
+            Bilingual(
+                f"Versi {number} dari tabel perutean telah diubah di dalam basis data: SHA-256-nya bukan {sha256}.",
+                f"Version {number} of the routing table was changed in the database: its SHA-256 is not {sha256}.",
+            ),
+            Bilingual(
+                "Terbitkan lagi tabel yang benar: callrouter routes import BERKAS.yaml.",
+                "Publish the right table anew: callrouter routes import FILE.yaml.",
+            ),
         )
     try:
         return RoutingTable.model_validate(json.loads(routing) | {"directory": json.loads(directory)})
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
+        told = f"{'.'.join(map(str, first['loc'])) or 'table'}: {first['msg']}"
         raise OperatorError(
-            f"Version {number} of the routing table does not fit this callrouter: "
-            f"{'.'.join(map(str, first['loc'])) or 'table'}: {first['msg']}.",
-            "Publish a table that does (callrouter routes import FILE), or install the callrouter that made it.",
+            Bilingual(
+                f"Versi {number} dari tabel perutean tidak cocok dengan callrouter ini: {told}.",
+                f"Version {number} of the routing table does not fit this callrouter: {told}.",
+            ),
+            Bilingual(
+                "Terbitkan tabel yang cocok (callrouter routes import BERKAS.yaml), atau pasang callrouter yang dulu "
+                "menerbitkannya.",
+                "Publish a table that does (callrouter routes import FILE.yaml), or install the callrouter that made "
+                "it.",
+            ),
         ) from None
 
 

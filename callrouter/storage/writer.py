@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from uuid import UUID
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from callrouter.calls.ports import Note
+from callrouter.calls.ports import CallRefused, Note
 from callrouter.storage.database import Database, StorageUnavailable
 from callrouter.storage.fill import fill
 from callrouter.storage.known import call_of
+from callrouter.storage.refused import store_refused
 
 BATCH = 200
 """Notes in one transaction."""
@@ -29,7 +31,7 @@ class NoteWriter:
 
     For the gauges: `backlog` notes wait, of at most `capacity`; `written` and `refused` (the database would not have
     them; each is logged) are over since the start; `turned_away` found the queue full; `retries` transactions failed.
-    Nothing is lost by any of these: the journal of the PBX holds every call.
+    No call is lost by any of these: the journal of the PBX holds every one (not those that the PBX refused).
     """
 
     def __init__(self, database: Database, capacity: int) -> None:
@@ -110,7 +112,8 @@ class NoteWriter:
 
         async def write(notes: Sequence[Note]) -> None:
             async def work(connection: AsyncConnection) -> None:
-                await fill(connection, notes)
+                await fill(connection, [note for note in notes if not isinstance(note, CallRefused)])
+                await store_refused(connection, [note for note in notes if isinstance(note, CallRefused)])
 
             await self._database.write(work)
 
@@ -121,7 +124,7 @@ class NoteWriter:
         except Exception as error:  # noqa: BLE001 - the writer must outlive any note
             if len(batch) == 1:
                 self.refused += 1
-                log.error("note_refused", call=str(call_of(batch[0])), error=type(error).__name__)
+                log.error("note_refused", call=str(_id_of(batch[0])), error=type(error).__name__)
                 return 0
             return sum([await self._store([note]) for note in batch])
         return len(batch)
@@ -133,3 +136,7 @@ class NoteWriter:
         except TimeoutError:
             return
         await asyncio.sleep(FIRST_PAUSE_S)
+
+
+def _id_of(note: Note) -> UUID:
+    return note.id if isinstance(note, CallRefused) else call_of(note)

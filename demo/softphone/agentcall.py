@@ -33,6 +33,7 @@ class AgentCall:
         self._tone = tone
         self._tell = tell
         self._speaks = early_tone
+        self._muted = False
         self._position = 0
         self._ear = Ear(self._heard)
         self._script: asyncio.Task[None] | None = None
@@ -66,6 +67,10 @@ class AgentCall:
         with suppress(StaleHandleError):
             await self._call.hangup()
 
+    def mute(self) -> None:
+        """No tone any more; the stack sends silence by itself."""
+        self._muted = True
+
     async def digits(self, keys: str, *, fast: bool) -> None:
         """RFC 4733 events of 100 ms each, 120 ms apart, or 20 ms when fast."""
         with suppress(StaleHandleError):
@@ -78,7 +83,7 @@ class AgentCall:
             received = audio.read(_READ_BYTES)
             info = audio.info()
             missing = int(_AHEAD_S * _BYTES_PER_S) - info.tx_buffered
-            if self._speaks and info.tx_ready and missing >= FRAME_BYTES:
+            if self._speaks and not self._muted and info.tx_ready and missing >= FRAME_BYTES:
                 self._position = (self._position + audio.write(self._next(missing))) % len(self._tone)
         except (AudioNotActive, AudioRestarted):
             received = b""

@@ -60,6 +60,10 @@ class PhoneCall:
         """BYE, CANCEL or 486, whichever fits; nothing if the call is over."""
         await self._phone.order("hangup", call=self.number)
 
+    async def mute(self) -> None:
+        """Sends silence instead of the tone from now on."""
+        await self._phone.order("mute", call=self.number)
+
     async def digits(self, keys: str, *, fast: bool = False) -> None:
         """Presses keys (RFC 4733), 100 ms each, with pauses of 120 ms, or of 20 ms when fast."""
         await self._phone.order("digits", call=self.number, keys=keys, fast=fast, limit=_DIGITS_S)

@@ -18,7 +18,7 @@ from typing import Any, Final, Self
 from demo.softphone.call import PhoneCall
 from demo.softphone.model import Account, Behaviour, NotInTime, Remote, SoftphoneError, behaviour_to_json
 from demo.softphone.tones import check_tone
-from demo.softphone.wire import Message, checked, quoted_name, split_uri
+from demo.softphone.wire import FOLDER_VARIABLE, Message, checked, quoted_name, split_uri
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _START_S: Final = 10.0
@@ -167,14 +167,14 @@ class Softphone:
         if self._process is not None:
             raise SoftphoneError(f"{self.name} runs already")
         self._gone = False
-        self._folder = tempfile.TemporaryDirectory(prefix="softphone-")
+        self._folder = tempfile.TemporaryDirectory(prefix="softphone-", ignore_cleanup_errors=True)
         path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "demo.softphone.worker"),
             stdin=PIPE,
             stdout=PIPE,
             stderr=PIPE,
-            env={**os.environ, "PYTHONPATH": path, "TMPDIR": self._folder.name},
+            env={**os.environ, "PYTHONPATH": path, "TMPDIR": self._folder.name, FOLDER_VARIABLE: self._folder.name},
             limit=_LINE_BYTES,
         )
         self._readers = [

@@ -10,6 +10,8 @@ _SIP_URI: Final = re.compile(
 )
 _FROM: Final = re.compile(r"^\s*(?:\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<plain>[^<\"]*?))\s*<(?P<uri>[^>]*)>")
 _MAX_NAME: Final = 1000
+FOLDER_VARIABLE: Final = "SOFTPHONE_FOLDER"
+"""Names the child's folder for temporary files: it removes it itself, for its parent may be gone."""
 WITHHELD_AOR: Final = '"Anonymous" <sip:anonymous@anonymous.invalid>'
 """How RFC 3323 wants a caller without a number to look."""
 

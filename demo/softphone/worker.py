@@ -8,19 +8,20 @@ import asyncio
 import json
 import logging
 import os
+import shutil
 import signal
 import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 
 from baresip import BaresipError
 
 from demo.softphone.agent import Agent, Settings
 from demo.softphone.agentcall import AgentCall
 from demo.softphone.model import SoftphoneError, behaviour_from_json
-from demo.softphone.wire import Message
+from demo.softphone.wire import FOLDER_VARIABLE, Message
 
 _LAST_WORDS_S: Final = 2.5
 
@@ -47,7 +48,7 @@ class Worker:
             loop.call_soon_threadsafe(self._take, json.loads(line))
         loop.call_soon_threadsafe(self._done.set)
         time.sleep(_LAST_WORDS_S)
-        os._exit(1)
+        _leave(1)
 
     def _take(self, order: Message) -> None:
         task = asyncio.get_running_loop().create_task(self._obey(order))
@@ -117,6 +118,8 @@ async def _with_call(call: AgentCall, order: Message) -> None:
             await call.digits(order["keys"], fast=order["fast"])
         case "hangup":
             await call.hangup()
+        case "mute":
+            call.mute()
         case "answer":
             await call.answer()
         case "reject":
@@ -132,13 +135,21 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.basicConfig(level=logging.DEBUG, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
-    status: Any = 0
+    status = 0
     try:
         asyncio.run(Worker(out).run())
     except Exception:
         logging.getLogger(__name__).exception("the agent broke down")
         status = 1
     # The native stack may abort in the interpreter's own teardown; it is stopped already, so leave at once.
+    _leave(status)
+
+
+def _leave(status: int) -> None:
+    """Ends the process now, with its folder."""
+    folder = os.environ.get(FOLDER_VARIABLE)
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)
     sys.stderr.flush()
     os._exit(status)
 

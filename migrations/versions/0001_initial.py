@@ -1,4 +1,4 @@
-"""The first tables: calls, incidents, the journal's offsets, versions of the routing table.
+"""The first tables: calls, incidents, refused calls, the journal's offsets, versions of the routing table.
 
 Revision: 0001; follows: nothing
 """
@@ -56,6 +56,20 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("node", "file", "digest", name="pk_journal_reject"),
     )
+    op.create_table(
+        "refused_invite",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("node", sa.Text(), nullable=False),
+        sa.Column("status", sa.SmallInteger(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("trunk", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("number", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_refused_invite"),
+    )
+    op.create_index("ix_refused_invite_at", "refused_invite", ["at"])
+
     op.create_table(
         "table_version",
         sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from callrouter.api.server import ApiServer
-from tests.api.support import Client, FakeBoard, FakeHealth, FakeIncidents
+from tests.api.support import Client, FakeBoard, FakeHealth, FakeIncidents, FakeRefused
 
 Start = Callable[..., Awaitable[ApiServer]]
 
@@ -17,6 +17,11 @@ Start = Callable[..., Awaitable[ApiServer]]
 @pytest.fixture
 def incidents() -> FakeIncidents:
     return FakeIncidents()
+
+
+@pytest.fixture
+def refused() -> FakeRefused:
+    return FakeRefused()
 
 
 @pytest.fixture
@@ -30,12 +35,16 @@ def health() -> FakeHealth:
 
 
 @pytest.fixture
-async def start(incidents: FakeIncidents, board: FakeBoard, health: FakeHealth) -> AsyncIterator[Start]:
+async def start(
+    incidents: FakeIncidents, refused: FakeRefused, board: FakeBoard, health: FakeHealth
+) -> AsyncIterator[Start]:
     """Start a server with settings of the test's own; all are stopped afterwards."""
     started: list[ApiServer] = []
 
     async def starter(**options: Any) -> ApiServer:
-        server = ApiServer("127.0.0.1", 0, incidents=incidents, live=board, health=health, **options)
+        server = ApiServer(
+            "127.0.0.1", 0, incidents=incidents, refused_calls=refused, live=board, health=health, **options
+        )
         await server.start()
         started.append(server)
         return server

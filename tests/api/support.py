@@ -19,6 +19,7 @@ from callrouter.api.openapi import build
 from callrouter.api.server import OPERATIONS
 from callrouter.bilingual import Bilingual
 from callrouter.calls.live import CHECKS, Check, LiveCall
+from callrouter.calls.refused import RefusedCalls
 from callrouter.incidents.model import incident_id
 from callrouter.incidents.views import (
     AttemptView,
@@ -149,6 +150,22 @@ class FakeIncidents:
         if self.before_answer is not None:
             await self.before_answer()
         return self.details.get(incident)
+
+
+@dataclass
+class FakeRefused:
+    """Refused calls as they are told. `before_answer` may raise."""
+
+    found: RefusedCalls = field(default_factory=lambda: RefusedCalls(0, (), ()))
+    before_answer: Callable[[], Awaitable[None]] | None = None
+    asked: list[int | None] = field(default_factory=list)
+
+    async def since(self, at: int | None) -> RefusedCalls:
+        """Return them, whatever is asked."""
+        self.asked.append(at)
+        if self.before_answer is not None:
+            await self.before_answer()
+        return self.found
 
 
 @dataclass

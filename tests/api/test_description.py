@@ -43,6 +43,7 @@ def test_the_first_surface_is_there() -> None:
         "/api/v1/incidents",
         "/api/v1/incidents/{id}",
         "/api/v1/calls/live",
+        "/api/v1/calls/refused",
         "/livez",
         "/readyz",
         "/api/v1/openapi.json",

@@ -24,6 +24,7 @@ from tests.api.support import (
     FakeBoard,
     FakeHealth,
     FakeIncidents,
+    FakeRefused,
     given_call,
     given_detail,
     until,
@@ -34,7 +35,14 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 def a_server(host: str = "127.0.0.1", port: int = 0) -> ApiServer:
-    return ApiServer(host, port, incidents=FakeIncidents(), live=FakeBoard(), health=FakeHealth())
+    return ApiServer(
+        host,
+        port,
+        incidents=FakeIncidents(),
+        refused_calls=FakeRefused(),
+        live=FakeBoard(),
+        health=FakeHealth(),
+    )
 
 
 async def connect(server: ApiServer, **options: Any) -> Streams:

@@ -39,7 +39,7 @@ class Installed:
         return subprocess.run(
             (str(self.folder / "bin" / command[0]), *command[1:]),
             cwd=self.work,
-            env=clean | {"CALLROUTER_STATE": str(self.work / "state"), "COLUMNS": "120"},
+            env=clean | {"CALLROUTER_STATE": str(self.work / "state"), "CALLROUTER_LANGUAGE": "en"},
             capture_output=True,
             text=True,
             timeout=DEADLINE_S,

@@ -34,6 +34,8 @@ EXPECTED_WARNINGS: Final = (
     "Abnormal 'Gosub(callrouter-",  # a callee hung up while he was told
     "Connection refused",  # the service is away, and the PBX goes on alone
     "FastAGI failed",
+    "PJSIP syntax error",  # a message that is no SIP is dropped
+    "has invalid UTF-8 characters",  # a caller's name is not what it should be; it is replaced
 )
 CALLER, EARLY, DAMKAR, BPBD, SELULER, OP1, OP2, SUNYI = 600, 1000, 1150, 1300, 1550, 1800, 2150, 2300
 

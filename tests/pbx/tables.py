@@ -22,7 +22,7 @@ def _category(digit: str, key: str, urn: str, said_id: str, said_en: str, priori
     return {"key": key, "digit": digit, "urn": urn, "name": {"id": said_id, "en": said_en}, "priority": priority}
 
 
-def table(*, last_resort_s: int = 3, max_waiting: int = 10, urgent_reserve: int = 5) -> dict[str, Any]:
+def table(*, last_resort_s: int = 3, dead_ring_s: int = 3, max_waiting: int = 10, urgent_reserve: int = 5) -> dict[str, Any]:
     """Return the table. Trunks get their addresses from the centre."""
     return {
         "centre": {"name": "Kabupaten Uji", "timezone": "Asia/Jakarta"},
@@ -116,7 +116,7 @@ def table(*, last_resort_s: int = 3, max_waiting: int = 10, urgent_reserve: int 
                         "key": key,
                         "priority": priority,
                         "when": {"category": [key]},
-                        "steps": [_dial(target), _ring()],
+                        "steps": [_dial(target, ring_s=dead_ring_s), _ring()],
                     }
                     for key, priority, target in (
                         ("dead", 40, "mati/piket"),

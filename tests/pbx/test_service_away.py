@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from demo.softphone import RingOnly
 from tests.pbx.rig import CALLER, DAMKAR, OP1, SELULER, Rig, talk
 from tests.pbx.test_agency import call_of, results
 
@@ -122,3 +123,18 @@ async def test_sigterm_ends_no_call(rig: Rig, number: str) -> None:
     await rig.settle()
     await rig.centre.start_service()
     assert (await rig.centre.incident_of(number))["outcome"] == "talked"
+
+
+async def test_board_shows_the_calls_that_are_up_again_after_a_restart(rig: Rig, number: str) -> None:
+    await rig.bpbd.behave(RingOnly())
+    call = await rig.press(number, "1")
+    agency = await rig.damkar.until_incoming(within=5)
+    await talk(call, agency, CALLER, DAMKAR)
+    await rig.centre.kill_service()
+    await rig.centre.start_service()
+    (shown,) = await rig.centre.live()
+    assert (shown["number"], shown["stage"], shown["with_whom"]) == (number, "talking", ["trunk-damkar"])
+    assert shown["category"] == "fire"
+    await call.hangup()
+    await rig.settle()
+    assert await rig.centre.live() == []

@@ -62,9 +62,13 @@ async def test_agents_give_back_processes_files_and_ports() -> None:
     assert len(_open_files()) == len(before)
 
 
-async def test_an_agent_ends_with_its_parent_though_that_was_killed() -> None:
+async def test_an_agent_ends_with_its_parent_though_that_was_killed(tmp_path: Path) -> None:
     parent = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", _ORPHAN, cwd=_ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        *(sys.executable, "-c", _ORPHAN),
+        cwd=_ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
     )
     assert parent.stdout is not None
     pid = int(await asyncio.wait_for(parent.stdout.readline(), 10))
@@ -72,6 +76,7 @@ async def test_an_agent_ends_with_its_parent_though_that_was_killed() -> None:
     parent.kill()
     await parent.communicate()
     await _until_gone(pid, within=5)
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_an_agent_that_is_killed_is_noticed_at_once() -> None:

@@ -243,6 +243,17 @@ async def test_a_failed_write_leaves_nothing(database: Database) -> None:
     assert await rows(database, t.journal_offset) == []
 
 
+async def test_a_write_whose_asker_is_cancelled_does_not_hold_up_the_next(database: Database) -> None:
+    for steps in range(0, 60, 2):
+        asker = asyncio.create_task(store(database, given_opened()))
+        for _ in range(steps):
+            await asyncio.sleep(0.0005)
+        asker.cancel()
+        async with asyncio.timeout(2):
+            await store(database, given_opened())
+    assert len(await rows(database, t.incident)) >= 30
+
+
 async def test_sqlite_commits_survive_a_power_cut_and_readers_do_not_wait(sqlite_url: str) -> None:
     database = Database(sqlite_url)
 

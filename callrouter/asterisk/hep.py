@@ -1,0 +1,179 @@
+"""The PBX's copies of SIP messages: HEP version 3 over UDP, as Asterisk's res_hep sends it.
+
+A datagram is ``HEP3``, its length (2 bytes), and chunks of vendor, type and length (2 bytes each, the length counts
+these six) and a value; all in network byte order. Types: "HEP/EEP Network Protocol Specification", revision 36.
+
+Nobody waits for these datagrams. What is sent while the service is down, or faster than it reads, is lost, and
+nothing but the count of refused calls depends on them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import socket
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+MAX_CHUNKS: Final = 40
+"""Chunks read of one datagram; Asterisk sends 14."""
+BUFFER_BYTES: Final = 1_000_000
+"""What the kernel may keep for us while the loop is busy (it allows less where net.core.rmem_max says so)."""
+LOG_EVERY: Final = 1_000
+
+_HEADER: Final = struct.Struct("!4sH")
+_CHUNK: Final = struct.Struct("!HHH")
+_V4, _V6, _SIP = 2, 10, 1
+_FAMILY, _SOURCE_4, _TARGET_4, _SOURCE_6, _TARGET_6, _SOURCE_PORT, _TARGET_PORT = 1, 3, 4, 5, 6, 7, 8
+_SECONDS, _MICROSECONDS, _PROTOCOL, _KEY, _PAYLOAD = 9, 10, 11, 14, 15
+
+
+class BadDatagram(ValueError):
+    """What came is no HEP that our PBX sends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An IP address in its canonical spelling, and a UDP port."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """A SIP message that the PBX sent or received; `at` in µs since 1970 UTC by the PBX's clock."""
+
+    at: int
+    source: Address
+    target: Address
+    message: bytes
+
+
+def parse(datagram: bytes, secret: bytes) -> Captured:
+    """Return the SIP message in a datagram. Raises BadDatagram for anything else, or where `secret` is not in it."""
+    chunks = _chunks(datagram)
+    try:
+        if not hmac.compare_digest(chunks[_KEY], secret):
+            raise BadDatagram("the secret is wrong")
+        if _number(chunks[_PROTOCOL], 1) != _SIP:
+            raise BadDatagram("the protocol is not SIP")
+        family = _number(chunks[_FAMILY], 1)
+        if family == _V4:
+            hosts = _host(socket.AF_INET, chunks[_SOURCE_4]), _host(socket.AF_INET, chunks[_TARGET_4])
+        elif family == _V6:
+            hosts = _host(socket.AF_INET6, chunks[_SOURCE_6]), _host(socket.AF_INET6, chunks[_TARGET_6])
+        else:
+            raise BadDatagram("the family of addresses is unknown")
+        ports = _number(chunks[_SOURCE_PORT], 2), _number(chunks[_TARGET_PORT], 2)
+        microseconds = _number(chunks[_MICROSECONDS], 4)
+        if microseconds >= 1_000_000:
+            raise BadDatagram("the time is none")
+        at = _number(chunks[_SECONDS], 4) * 1_000_000 + microseconds
+        return Captured(at, Address(hosts[0], ports[0]), Address(hosts[1], ports[1]), chunks[_PAYLOAD])
+    except KeyError as missing:
+        raise BadDatagram(f"there is no chunk {missing}") from None
+
+
+def _chunks(datagram: bytes) -> dict[int, bytes]:
+    if len(datagram) < _HEADER.size or _HEADER.unpack_from(datagram) != (b"HEP3", len(datagram)):
+        raise BadDatagram("it does not begin as HEP3 of this length")
+    chunks: dict[int, bytes] = {}
+    begin = _HEADER.size
+    for _ in range(MAX_CHUNKS):
+        if begin == len(datagram):
+            return chunks
+        if begin + _CHUNK.size > len(datagram):
+            break
+        vendor, kind, length = _CHUNK.unpack_from(datagram, begin)
+        if length < _CHUNK.size or begin + length > len(datagram):
+            break
+        if vendor == 0:
+            if kind in chunks:
+                break
+            chunks[kind] = datagram[begin + _CHUNK.size : begin + length]
+        begin += length
+    if begin == len(datagram):
+        return chunks
+    raise BadDatagram("a chunk is not whole, or twice there, or there are too many")
+
+
+def _number(value: bytes, size: int) -> int:
+    if len(value) != size:
+        raise BadDatagram("a number has a wrong length")
+    return int.from_bytes(value, "big")
+
+
+def _host(family: socket.AddressFamily, value: bytes) -> str:
+    try:
+        return socket.inet_ntop(family, value)
+    except ValueError:
+        raise BadDatagram("an address has a wrong length") from None
+
+
+class HepReceiver(asyncio.DatagramProtocol):
+    """Hands the SIP messages that come to `host`:`port` to `see`; whatever is not one of our PBX's is counted only.
+
+    peers:  addresses it takes datagrams from
+    secret: what each datagram must carry (capture_password in hep.conf)
+    For the gauges: `taken`, `foreign` (from another address) and `malformed` are over since the start.
+    """
+
+    def __init__(
+        self, host: str, port: int, *, peers: frozenset[str], secret: str, see: Callable[[Captured], None]
+    ) -> None:
+        self.taken = 0
+        self.foreign = 0
+        self.malformed = 0
+        self._where = (host, port)
+        self._peers = peers
+        self._secret = secret.encode("ascii")
+        self._see = see
+        self._transport: asyncio.DatagramTransport | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return self._where[1]
+
+    async def start(self) -> None:
+        """Listen. Raises OSError where the address cannot be had."""
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=self._where)
+        self._transport = transport
+        own: socket.socket = transport.get_extra_info("socket")
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
+        self._where = own.getsockname()[:2]
+
+    def stop(self) -> None:
+        """Stop listening. May be called at any time."""
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.close()
+
+    def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
+        """Take one datagram. Raises nothing for anything in it."""
+        if addr[0] not in self._peers:
+            self.foreign += 1
+            if self.foreign % LOG_EVERY == 1:
+                log.warning("hep.foreign", peer=addr[0], since_start=self.foreign)
+            return
+        try:
+            captured = parse(data, self._secret)
+        except BadDatagram as error:
+            self.malformed += 1
+            if self.malformed % LOG_EVERY == 1:
+                log.warning("hep.malformed", peer=addr[0], reason=str(error), since_start=self.malformed)
+            return
+        self.taken += 1
+        self._see(captured)
+
+    def error_received(self, exc: Exception) -> None:
+        """Note a failure of the socket; the next datagram is read all the same."""
+        log.warning("hep.error", error=str(exc))

@@ -1,0 +1,162 @@
+"""Which calls the PBX's SIP stack refused: found in the messages that it sends and receives.
+
+Such a call never reaches the dialplan, so it has no journal line, no event and no incident; without this it would
+leave no trace at all. A caller with no codec in common is the plainest case: 488.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID, uuid5
+
+import structlog
+
+from callrouter.asterisk.hep import Address, Captured
+from callrouter.asterisk.sip import Invite, Reply, read
+from callrouter.calls.ports import CallRefused
+
+log = structlog.get_logger(__name__)
+
+MAX_FOLLOWED: Final = 5_000
+"""INVITEs remembered. One that is forgotten too early is not counted, or is told from its repetition by its id."""
+LOG_EVERY: Final = 1_000
+
+_NAMESPACE: Final = UUID("0d9d5e0e-6a0c-5d5c-9d3e-7f2c54a1f112")
+_NO_REFUSAL: Final = frozenset({401, 407, 487})
+"""A challenge asks the caller for his password, who then calls anew; 487 is the end of a call he gave up himself."""
+
+
+def locally_towards(host: str) -> str:
+    """Return this machine's address on the way to `host`; empty where there is no way. Sends nothing."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((host, 9))
+        except OSError:
+            return ""
+        own: str = probe.getsockname()[0]
+        return own
+
+
+@dataclass(frozen=True, slots=True)
+class OwnAddresses:
+    """Knows which end of a message is the PBX.
+
+    host, port: where the PBX takes SIP. What it names as its own address in a copy is not `host` in every case but
+    what the routing table of its machine gives for the other end (measured on Asterisk 22.10.1: 127.0.0.1 for all of
+    127.0.0.0/8); the service runs on that same machine.
+    """
+
+    host: str
+    port: int
+    towards: Callable[[str], str] = locally_towards
+
+    def received(self, captured: Captured) -> bool | None:
+        """True if the PBX received the message, False if it sent it, None where that is not to be told."""
+        to_us = self._is_own(captured.target, captured.source)
+        from_us = self._is_own(captured.source, captured.target)
+        return to_us if to_us != from_us else None
+
+    def _is_own(self, end: Address, other: Address) -> bool:
+        return end.port == self.port and (end.host == self.host or end.host == self.towards(other.host))
+
+
+@dataclass(slots=True)
+class _Followed:
+    """An INVITE that came in. `open` until it was refused, or accepted for the dialplan."""
+
+    source: str
+    number: str
+    open: bool = True
+
+
+class Refusals:
+    """Follows each INVITE that came in to its end, and hands refusals to `put`, each once.
+
+    Refused is an INVITE from outside a call whose first response beyond 100 is final and 400 or above, except 401,
+    407 and 487. Anything from 180 on is said by the dialplan (it begins with Answer or Progress), so such a call has
+    an incident, and its later 603 is its end; measured on Asterisk 22.10.1, which says 100 before it looks for a
+    codec, and nothing at all before a 404. In the 2 ms between the call's journal line and its Answer or Progress a
+    hang-up by command would be taken for a refusal.
+
+    Counted is what the service hears of: not what was refused while it was down.
+
+    node:   name of the PBX
+    trunks: key of each trunk by its address
+    put:    takes a refusal; False where it had no room for it
+    For the gauges: `refused` and `lost` (no room) are over since the start, `unplaced` are INVITEs of which it cannot
+    be told whether the PBX sent or received them, `followed` of at most MAX_FOLLOWED are remembered.
+    """
+
+    def __init__(
+        self, node: str, own: OwnAddresses, trunks: Mapping[str, str], put: Callable[[CallRefused], bool]
+    ) -> None:
+        self.refused = 0
+        self.lost = 0
+        self.unplaced = 0
+        self._node = node
+        self._own = own
+        self._trunks = {str(ipaddress.ip_address(host)): key for host, key in trunks.items()}
+        self._put = put
+        self._invites: OrderedDict[bytes, _Followed] = OrderedDict()
+
+    @property
+    def followed(self) -> int:
+        """INVITEs that are remembered."""
+        return len(self._invites)
+
+    def see(self, captured: Captured) -> None:
+        """Take a message, in the order in which the PBX sent and received them."""
+        match read(captured.message):
+            case Invite() as invite:
+                self._invited(invite, captured)
+            case Reply() as reply:
+                self._replied(reply, captured)
+            case None:
+                pass
+
+    def _invited(self, invite: Invite, captured: Captured) -> None:
+        if invite.in_dialog or invite.key in self._invites:
+            return
+        received = self._own.received(captured)
+        if received is None:
+            self.unplaced += 1
+            if self.unplaced % LOG_EVERY == 1:
+                log.warning(
+                    "refusals.unplaced", source=captured.source, target=captured.target, since_start=self.unplaced
+                )
+        if not received:
+            return
+        self._invites[invite.key] = _Followed(captured.source.host, invite.number)
+        if len(self._invites) > MAX_FOLLOWED:
+            self._invites.popitem(last=False)
+
+    def _replied(self, reply: Reply, captured: Captured) -> None:
+        invite = self._invites.get(reply.key)
+        if invite is None or not invite.open or reply.status == 100:
+            return
+        if captured.target.host != invite.source:  # a caller's forgery: what the PBX answers goes to where he is
+            return
+        invite.open = False
+        if reply.status < 400 or reply.status in _NO_REFUSAL:
+            return
+        self.refused += 1
+        trunk = self._trunks.get(invite.source, "")
+        log.warning("call.refused", status=reply.status, reason=reply.reason, trunk=trunk, source=invite.source)
+        note = CallRefused(
+            id=uuid5(_NAMESPACE, f"{self._node} {invite.source} {reply.key.hex()}"),
+            at=captured.at,
+            node=self._node,
+            status=reply.status,
+            reason=reply.reason,
+            trunk=trunk,
+            source=invite.source,
+            number=invite.number,
+        )
+        if not self._put(note):
+            self.lost += 1

@@ -1,0 +1,112 @@
+"""As much of a SIP message (RFC 3261) as tells what became of an INVITE.
+
+The PBX has parsed these messages already, but what it copies is what the network sent: anything may be in it. Nothing
+here raises, and the work for one message is bounded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+MAX_HEAD: Final = 16_384
+"""Bytes of a message that are looked at."""
+MAX_LINES: Final = 200
+MAX_NUMBER: Final = 64
+MAX_REASON: Final = 100
+
+_COMPACT: Final = {b"v": b"via", b"f": b"from", b"t": b"to", b"i": b"call-id"}
+"""Section 7.3.3."""
+_NEEDED: Final = {name: name for name in (*_COMPACT.values(), b"cseq")} | _COMPACT
+_LINE_END: Final = re.compile(rb"\r?\n")
+_STATUS: Final = re.compile(rb"SIP/2\.0 ([1-6][0-9][0-9]) ?(.*)", re.DOTALL)
+_CSEQ: Final = re.compile(rb"([0-9]{1,10})[ \t]+([A-Z]+)")
+_BRANCH: Final = re.compile(rb";[ \t]*branch[ \t]*=[ \t]*([^;, \t]+)", re.IGNORECASE)
+_TAG: Final = re.compile(rb";[ \t]*tag[ \t]*=", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Invite:
+    """An INVITE: `key` names its transaction, `number` is the user part of From; `in_dialog` if its call is up."""
+
+    key: bytes
+    number: str
+    in_dialog: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A response to an INVITE, with the same `key` as that."""
+
+    key: bytes
+    status: int
+    reason: str
+
+
+def read(message: bytes) -> Invite | Reply | None:
+    """Return what the message says of an INVITE; None where it speaks of none, or cannot be read."""
+    start = message.lstrip(b"\r\n") if message[:1] in {b"\r", b"\n"} else message
+    if not start.startswith((b"INVITE ", b"SIP/2.0 ")):
+        return None
+    first, *lines = _LINE_END.split(start[:MAX_HEAD], MAX_LINES)
+    headers = _headers(lines)
+    cseq = _CSEQ.match(headers.get(b"cseq", b""))
+    if cseq is None or cseq[2] != b"INVITE" or not headers.get(b"call-id"):
+        return None
+    # The top Via is a request's own (section 17.2.3). A response has it back, with parameters added behind.
+    branch = _BRANCH.search(headers.get(b"via", b""))
+    parts = (headers[b"call-id"], b"%d" % int(cseq[1]), branch[1] if branch else b"")
+    key = hashlib.blake2b(b"\n".join(parts), digest_size=16).digest()
+    if first.startswith(b"INVITE "):
+        return Invite(key, number_of(headers.get(b"from", b"")), _has_tag(headers.get(b"to", b"")))
+    status = _STATUS.fullmatch(first)
+    return None if status is None else Reply(key, int(status[1]), _text(status[2], MAX_REASON))
+
+
+def _headers(lines: list[bytes]) -> dict[bytes, bytes]:
+    """Return the first of each header that is needed, unfolded (section 7.3.1). An empty line ends them."""
+    found: dict[bytes, bytes] = {}
+    folded: list[bytes] = []
+    name: bytes | None = None
+    for line in [*lines, b""]:
+        if line[:1] in {b" ", b"\t"}:
+            folded.append(line.strip())
+            continue
+        if name is not None:
+            found[name] = b" ".join(folded)
+        if not line:
+            break
+        before, _, value = line.partition(b":")
+        name = _NEEDED.get(before.strip().lower())
+        if name in found:
+            name = None
+        folded = [value.strip()]
+    return found
+
+
+def number_of(header: bytes) -> str:
+    """Return the user part of the address in a From header, as text; empty where there is none."""
+    # A display name may hold anything, but what it holds stands before the address.
+    _, bracket, address = header.rpartition(b"<")
+    uri = address.partition(b">")[0] if bracket else header.partition(b";")[0]
+    scheme, _, rest = uri.strip().partition(b":")
+    match scheme.lower():
+        case b"sip" | b"sips":
+            user, at, _ = rest.partition(b"@")
+            user = user if at else b""
+        case b"tel":
+            user = rest
+        case _:
+            return ""
+    return _text(unquote_to_bytes(re.split(rb"[;:]", user, maxsplit=1)[0][: 3 * MAX_NUMBER]), MAX_NUMBER)
+
+
+def _has_tag(header: bytes) -> bool:
+    return _TAG.search(header.rpartition(b">")[2]) is not None
+
+
+def _text(value: bytes, limit: int) -> str:
+    return value.decode("utf-8", "replace").strip()[:limit]

@@ -1,0 +1,91 @@
+"""Addresses and ports that the service and the PBX listen on: are they to be had, and what to say if not."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Iterable
+from typing import Final, Literal
+
+from callrouter.bilingual import Bilingual, reason
+from callrouter.errors import OperatorError
+from callrouter.settings import Settings
+
+Part = Literal["sip", "ami", "agi", "api", "hep"]
+"""What listens, as its settings are called: ``CALLROUTER_<PART>_HOST`` and ``_PORT``."""
+SERVICE: Final[tuple[Part, ...]] = ("agi", "api", "hep")
+PBX: Final[tuple[Part, ...]] = ("sip", "ami")
+_DATAGRAMS: Final[tuple[Part, ...]] = ("sip", "hep")
+_WHO: Final[dict[Part, Bilingual]] = {
+    "sip": Bilingual("SIP (PBX)", "SIP (the PBX)"),
+    "ami": Bilingual("AMI (PBX)", "AMI (the PBX)"),
+    "agi": Bilingual("AGI", "AGI"),
+    "api": Bilingual("Antarmuka REST", "The REST surface"),
+    "hep": Bilingual("HEP (penghitung panggilan yang ditolak)", "HEP (the count of refused calls)"),
+}
+
+
+def require_free(settings: Settings, parts: Iterable[Part]) -> None:
+    """Raise OperatorError for the first of `parts` whose address cannot be had now. Leaves nothing open."""
+    for part in parts:
+        host, port = getattr(settings, f"{part}_host"), getattr(settings, f"{part}_port")
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        kind = socket.SOCK_DGRAM if part in _DATAGRAMS else socket.SOCK_STREAM
+        with socket.socket(family, kind) as probe:
+            if part not in _DATAGRAMS:  # as every listener does, so that connections that are closing do not count
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+                if part not in _DATAGRAMS:
+                    probe.listen(1)
+            except OSError as error:
+                raise cannot_listen(part, host, port, error) from None
+
+
+def cannot_listen(part: Part, host: str, port: int, error: OSError) -> OperatorError:
+    """Return the error for an address that is refused: which setting names it, why, and what to do."""
+    by_host, by_port = f"CALLROUTER_{part.upper()}_HOST", f"CALLROUTER_{part.upper()}_PORT"
+    named, why, remedy = f"{by_host}, {by_port}", reason(error), _CORRECT
+    match error.errno:
+        case errno.EADDRINUSE:
+            named, why, remedy = by_port, Bilingual("port itu sedang dipakai", "the port is in use"), _in_use(part)
+        case errno.EADDRNOTAVAIL:
+            named, remedy = by_host, _OWN_ADDRESS
+            why = Bilingual("mesin ini tidak memiliki alamat itu", "this machine has no such address")
+        case errno.EACCES:
+            named, remedy = by_port, _PRIVILEGE
+            why = Bilingual("port di bawah 1024 memerlukan hak khusus", "ports below 1024 need a privilege")
+        case _:
+            pass
+    who = _WHO[part]
+    return OperatorError(
+        Bilingual(
+            f"{who.id} tidak dapat menerima sambungan di {host} port {port} ({named}): {why.id}.",
+            f"{who.en} cannot listen on {host} port {port} ({named}): {why.en}.",
+        ),
+        remedy,
+    )
+
+
+def _in_use(part: Part) -> Bilingual:
+    ss = "ss -lunp" if part in _DATAGRAMS else "ss -ltnp"
+    if part == "api":
+        return Bilingual(
+            f"Hentikan program yang memakainya (`{ss}` menunjukkan yang mana), atau atur port lain.",
+            f"Stop the program that uses it (`{ss}` shows which), or set another port.",
+        )
+    return Bilingual(
+        f"Hentikan program yang memakainya (`{ss}` menunjukkan yang mana); atau atur port lain, jalankan "
+        "`callrouter pbx render`, lalu mulai ulang PBX.",
+        f"Stop the program that uses it (`{ss}` shows which); or set another port, run `callrouter pbx render` and "
+        "restart the PBX.",
+    )
+
+
+_CORRECT: Final = Bilingual("Perbaiki setelan itu.", "Correct the setting.")
+_OWN_ADDRESS: Final = Bilingual(
+    "Atur alamat milik mesin ini, misalnya 127.0.0.1.", "Set an address of this machine, such as 127.0.0.1."
+)
+_PRIVILEGE: Final = Bilingual(
+    "Atur port 1024 atau lebih, atau berikan hak itu.", "Set a port of 1024 or above, or grant the privilege."
+)

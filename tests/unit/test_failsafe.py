@@ -1,0 +1,48 @@
+"""The plan that the PBX follows alone."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from callrouter.asterisk.plan_codec import encode
+from callrouter.routing.decide import MESSAGE_S, NO_CATEGORY_URGENCY, compile_table
+from callrouter.routing.failsafe import OPERATORS_FIRST_S, static_plan
+from callrouter.routing.plan import Dial, Record, Ring, Target
+from callrouter.routing.table import RoutingTable
+from tests.unit.routing.tables import Document, small, tables
+
+
+def no_static_numbers(document: Document) -> None:
+    document["routing"]["static_numbers"] = []
+
+
+def test_operators_are_rung_then_the_static_numbers_then_the_last_resort() -> None:
+    plan = static_plan(compile_table(small(), 4), 25)
+    assert plan.steps == (
+        Ring("operators", OPERATORS_FIRST_S, 4 + 3),
+        Dial((Target("static", "n0", "telco", "0812", confirm=False),), 25, announce=True),
+        Ring("operators", 90, 4, last=True),
+        Record(MESSAGE_S),
+    )
+    assert (plan.route, plan.urgency, plan.version) == ("failsafe", NO_CATEGORY_URGENCY, 4)
+
+
+def test_table_without_static_numbers_goes_to_the_last_resort_at_once() -> None:
+    plan = static_plan(compile_table(small(no_static_numbers), 4), 25)
+    assert plan.steps == (Ring("operators", 90, 4, last=True), Record(MESSAGE_S))
+
+
+@settings(deadline=None)
+@given(tables(), st.lists(st.text("0123456789", min_size=1, max_size=20), max_size=8), st.integers(1, 60))
+def test_failsafe_of_any_table_fits_and_ends_with_a_message(
+    table: RoutingTable, numbers: list[str], ring_s: int
+) -> None:
+    document = table.model_dump(mode="json")
+    trunk = document["directory"]["trunks"][0]["key"]
+    document["routing"]["static_numbers"] = [{"trunk": trunk, "number": number} for number in numbers]
+    plan = static_plan(compile_table(RoutingTable.model_validate(document), 1), ring_s)
+    assert encode(plan).endswith(f"!record,{MESSAGE_S}")
+    dialled = [target.number for step in plan.steps if isinstance(step, Dial) for target in step.targets]
+    assert dialled == numbers
+    assert all(step.ring_s == ring_s for step in plan.steps if isinstance(step, Dial))
