@@ -1,0 +1,87 @@
+"""A reader of Asterisk's configuration files, apart from the code that writes them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Section:
+    """One ``[name](options)`` and its lines in order, as name and value."""
+
+    name: str
+    options: str
+    lines: list[tuple[str, str]] = field(default_factory=list)
+
+    def all(self, key: str) -> list[str]:
+        """Return every value of a key."""
+        return [value for name, value in self.lines if name == key]
+
+    def one(self, key: str) -> str:
+        """Return the only value of a key."""
+        (value,) = self.all(key)
+        return value
+
+
+def read(text: str) -> list[Section]:
+    """Return the sections of a file as Asterisk reads them (main/config.c, process_text_line).
+
+    ``;`` begins a comment unless a backslash is before it; ``;--`` opens one that ends at ``--;``. Raises ValueError
+    for what Asterisk would only warn of: a line that is no section, no directive and no assignment.
+    """
+    if ";--" in re.sub(r"^; -*$", "", text, flags=re.MULTILINE).replace("; --", ""):
+        raise ValueError("a comment of several lines")
+    sections: list[Section] = []
+    for number, raw in enumerate(text.split("\n"), start=1):
+        line = re.split(r"(?<!\\);", raw, maxsplit=1)[0].strip()
+        if not line:
+            continue
+        if line.startswith("#"):
+            raise ValueError(f"line {number}: a directive: {line}")
+        if found := re.fullmatch(r"\[([^\]]+)\](?:\(([^)]*)\))?", line):
+            sections.append(Section(found[1], found[2] or ""))
+        elif "=" in line and sections:
+            name, value = line.split("=", 1)
+            sections[-1].lines.append((name.strip(), value.removeprefix(">").strip()))
+        else:
+            raise ValueError(f"line {number} is nothing that Asterisk knows: {line!r}")
+    return sections
+
+
+@dataclass(frozen=True)
+class Priority:
+    """One line of a dialplan: in which extension, under which label, which application with which arguments."""
+
+    context: str
+    exten: str
+    label: str
+    application: str
+    arguments: str
+
+
+def priorities(text: str) -> list[Priority]:
+    """Return the lines of a dialplan's contexts."""
+    found: list[Priority] = []
+    for section in read(text):
+        if section.name in {"general", "globals"}:
+            continue
+        exten = ""
+        for name, value in section.lines:
+            rest = value
+            if name == "exten":
+                exten, rest = value.split(",", 1)
+            elif name != "same":
+                raise ValueError(f"{name} in {section.name}")
+            step = re.fullmatch(r"(?:n|[0-9]+)(?:\(([a-z]+)\))?,(\w+)\((.*)\)", rest)
+            if step is None:
+                raise ValueError(f"{section.name},{exten}: {rest!r}")
+            found.append(Priority(section.name, exten, step[1] or "", step[2], step[3]))
+    return found
+
+
+def functions(arguments: str) -> set[str]:
+    """Return the dialplan functions that some arguments call, read (``${X()}``) or written (``Set(X()=``)."""
+    return set(re.findall(r"\$\{([A-Z][A-Z0-9_]+)\(", arguments)) | set(
+        re.findall(r"(?:^|\()([A-Z][A-Z0-9_]+)\([^=]*\)=", arguments)
+    )

@@ -1,0 +1,63 @@
+"""Stand-ins for the PBX, and its rendered configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from callrouter import settings
+from callrouter.asterisk.ami import AmiAnswer, AmiEvent
+from callrouter.asterisk.render import AsteriskFiles, read_secrets, render
+from callrouter.routing.table import RoutingTable
+from callrouter.settings import Settings
+
+
+@dataclass
+class Line:
+    """An AGI session that remembers; `answers` are the channel's variables, `fails` is raised by the subroutine."""
+
+    answers: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+    ran: list[tuple[str, float]] = field(default_factory=list)
+    fails: Exception | None = None
+    gone: bool = False
+
+    async def set_variables(self, values: dict[str, str]) -> None:
+        """Set channel variables."""
+        self.variables |= values
+
+    async def get_variable(self, name: str) -> str:
+        """Return a channel variable."""
+        return self.answers.get(name, "")
+
+    async def gosub(self, context: str, *, within_s: float) -> None:
+        """Run a subroutine."""
+        self.ran.append((context, within_s))
+        if self.fails:
+            raise self.fails
+
+
+def event(name: str, *headers: tuple[str, str], **fields: str) -> AmiEvent:
+    """Return an event of the manager interface."""
+    every = (("Event", name), *fields.items(), *headers)
+    return AmiEvent(name, dict(reversed(every)), every)
+
+
+def answer(*events: AmiEvent) -> AmiAnswer:
+    """Return the answer to an action that gives a list."""
+    return AmiAnswer({"Response": "Success"}, (("Response", "Success"),), events)
+
+
+def rendered(
+    folder: Path, table: RoutingTable, change: Callable[[dict[str, Any]], object] = lambda _: None
+) -> tuple[Settings, Path, str]:
+    """Render the PBX's configuration for `table` into `folder`; return the settings, its folder, and its sentinel."""
+    given: dict[str, Any] = {"state": folder / "state"}
+    change(given)
+    used = settings.load(**given)
+    keys = read_secrets(used.secrets_dir, tuple(o.key for o in table.directory.operators))
+    files = AsteriskFiles(folder / "modules", folder / "documentation")
+    sentinel = render(used, table, 3, keys, files, str(used.pbx_dir / "agi-bin" / "selftest"))
+    return used, used.pbx_dir / "etc", sentinel

@@ -1,0 +1,287 @@
+"""The dialplan's house rules, each for a way in which a caller was lost or could be (docs: ASTERISK facts)."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from callrouter.asterisk.plan_codec import MAX_PLAN_CHARS, encode
+from callrouter.asterisk.render import MAX_STEPS
+from callrouter.asterisk.variables import CONTEXTS, EVENT_DOORBELL, MODULES
+from callrouter.calls.lines import MAX_LINE
+from callrouter.calls.menu import menu_data
+from callrouter.prompts.texts import needed
+from callrouter.routing.plan import Announce, Dial, Plan, Record, Ring, Target
+from callrouter.routing.table import MAX_STEPS as MAX_ROUTE_STEPS
+from callrouter.routing.table import MAX_TARGETS
+from tests.unit.asterisk.conffile import Priority, functions, priorities, read
+from tests.unit.asterisk.given import rendered
+from tests.unit.calls.given import ended_line, opened_line
+from tests.unit.routing.tables import small
+
+BUILT_IN = {"Answer", "Goto", "GotoIf", "Hangup", "NoOp", "Progress", "Set"}
+"""Applications of the PBX's core, which no module brings."""
+LEASED = {"callrouter-112", "callrouter-next", "callrouter-menu", "callrouter-plan"}
+"""Where a caller may be when his lease runs out."""
+
+
+@pytest.fixture(scope="module")
+def dialplan(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The rendered file."""
+    return rendered(tmp_path_factory.mktemp("dialplan"), small())[1] / "extensions.conf"
+
+
+@pytest.fixture(scope="module")
+def steps(dialplan: Path) -> list[Priority]:
+    """Its lines."""
+    return priorities(dialplan.read_text())
+
+
+def of(steps: list[Priority], context: str, exten: str = "s") -> list[Priority]:
+    """Return the lines of one extension."""
+    return [p for p in steps if (p.context, p.exten) == (context, exten)]
+
+
+# ---------------------------------------------------------------- what the PBX must have
+def test_contexts_that_are_checked_at_start_are_those_of_the_file(dialplan: Path) -> None:
+    names = [section.name for section in read(dialplan.read_text())]
+    assert [name for name in names if name not in {"general", "globals"}] == list(CONTEXTS)
+
+
+def test_every_application_and_function_lives_in_a_module_that_is_loaded(
+    dialplan: Path, steps: list[Priority]
+) -> None:
+    shown = subprocess.run(
+        [
+            str(Path(sys.executable).parent / "asterisklint"),
+            "modules-show",
+            "--asterisk-version",
+            "22",
+            str(dialplan),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        cwd=dialplan.parent,
+    ).stdout
+    modules = set(re.findall(r"^load => (\w+)\.so$", shown, re.MULTILINE))
+    assert modules <= set(MODULES)
+    known = set(re.findall(r"\b(\w+)\(\)", shown))
+    applications = {p.application for p in steps}
+    called = set().union(*(functions(p.arguments) for p in steps))
+    assert "unknown" not in shown.lower()
+    assert applications <= known
+    assert called <= known
+    builtin = re.search(r"<builtin>((?:.|\n)*?)\n;   \w", shown)
+    assert builtin is not None
+    assert set(re.findall(r"(\w+)\(\)", builtin[1])) == BUILT_IN
+
+
+def test_every_step_that_a_plan_can_have_is_known_to_the_dialplan(steps: list[Priority]) -> None:
+    plan = Plan(
+        (
+            Dial((Target("a", "b", "t", "1", confirm=True),), 1, announce=True), Ring("g", 1, 1), Announce("wait"),
+            Ring("g", 1, 1, last=True), Record(1),
+        ),
+        "r", 5, 1,
+    )  # fmt: skip
+    kinds = {step.split(",")[0] for step in encode(plan).split("!")}
+    assert kinds | {"s", "unknown"} == {p.exten for p in steps if p.context == "callrouter-step"}
+
+
+def test_the_longest_plan_ends_before_the_dialplans_bound() -> None:
+    assert MAX_STEPS >= 1 + MAX_ROUTE_STEPS + 2
+
+
+def test_every_clip_is_in_the_catalogue_or_made_from_the_table(dialplan: Path) -> None:
+    queues = (dialplan.parent / "queues.conf").read_text()
+    text = re.sub(r"^;.*$", "", dialplan.read_text() + queues, flags=re.MULTILINE)
+    have = {clip.name for clip in needed(small())}
+    wholes = set(re.findall(r"\bcr/([a-z0-9-]+)(?![a-z0-9-]*\$)", text))
+    assert {"wrong-digit", "goodbye", "tone-beep", "stay-on-line"} <= wholes
+    assert wholes <= have
+    chosen = set(re.findall(r"cr/\$\{IF\(\$\[[^\]]*\]\?([a-z-]+):([a-z-]+)\)\}", text))
+    assert chosen == {("no-operator", "leave-message")}
+    assert {clip for pair in chosen for clip in pair} <= have
+    made = {f"told-{category.key}" for category in small().routing.categories} | {"told-unknown"}
+    assert made | {clip for clips in menu_data(small()).clips.values() for clip in clips} <= have
+
+
+# ---------------------------------------------------------------- the lease
+def test_every_context_that_can_hold_a_lease_has_a_way_out(steps: list[Priority]) -> None:
+    assert {p.context for p in steps if p.exten == "T"} == LEASED
+    assert {p.context for p in steps if "TIMEOUT(absolute)=${CR_LEASE}" in p.arguments} < LEASED
+
+
+def test_lease_is_cleared_first_wherever_the_pbx_goes_on_alone(steps: list[Priority]) -> None:
+    for context in LEASED - {"callrouter-112"}:
+        first = of(steps, context)[0]
+        assert (first.application, first.arguments) == ("Set", "TIMEOUT(absolute)=0"), context
+
+
+def test_under_a_lease_the_caller_enters_no_context_without_a_way_out(steps: list[Priority]) -> None:
+    for context in ("callrouter-112", "callrouter-menu"):
+        lines = of(steps, context)
+        (begin,) = [n for n, p in enumerate(lines) if p.arguments == "TIMEOUT(absolute)=${CR_LEASE}"]
+        assert {p.application for p in lines[begin + 1 :]} <= {"AGI", "Goto", "Return"}
+    for context in LEASED:
+        gone_to = [re.split(r"[,?:]", p.arguments)[0] for p in of(steps, context, "T") if p.application == "Goto"]
+        assert gone_to
+        assert all(name in {"s", "callrouter-next"} for name in gone_to)
+
+
+def test_lease_that_lapses_with_a_plan_there_runs_the_plan(steps: list[Priority]) -> None:
+    _, test, *_ = of(steps, "callrouter-next")
+    assert test.arguments == "$[${LEN(${CR_PLAN})}>0]?callrouter-plan,s,1"
+
+
+# ---------------------------------------------------------------- what a caller sends
+def test_text_of_the_caller_goes_nowhere_but_into_the_journals_code(steps: list[Priority]) -> None:
+    sources = [p.arguments for p in steps if "CALLERID(" in p.arguments]
+    assert sources == ["CR_SENT=${CALLERID(num):0:64}", "CR_SENT=${CALLERID(name):0:200}"]
+    uses = {p.arguments for p in steps if "CR_SENT" in p.arguments} - set(sources)
+    assert uses == {
+        "CR_SENT=${STRREPLACE(CR_SENT,%,%25)}",
+        "CR_NUMBER=${BASE64_ENCODE(.${STRREPLACE(CR_SENT,:,%3A)})}",
+        "CR_NAME=${BASE64_ENCODE(.${STRREPLACE(CR_SENT,:,%3A)})}",
+    }
+
+
+def test_extension_that_was_dialled_is_used_only_where_the_table_made_it(steps: list[Priority]) -> None:
+    assert {p.context for p in steps if "EXTEN" in p.arguments.replace("DIALPLAN_EXISTS", "")} == {
+        "callrouter-confirm"
+    }
+
+
+# ---------------------------------------------------------------- applications that lose callers
+def test_dial_always_keeps_the_caller_and_never_follows_a_redirection(steps: list[Priority]) -> None:
+    dials = [p for p in steps if p.application == "Dial"]
+    assert len(dials) == 2
+    for dial in dials:
+        _, timeout, options = re.fullmatch(r"(.*),(\$\{\w+\}\^\$\{\w+\}),([^,]*)", dial.arguments).groups()  # type: ignore[union-attr]
+        assert timeout.endswith("^${CR_NO_PROGRESS}")
+        assert options.startswith("gi")
+        assert "U(callrouter-" in options
+
+
+def test_queue_always_keeps_the_caller_and_is_bounded(steps: list[Priority]) -> None:
+    queues = [p.arguments.split(",") for p in steps if p.application == "Queue"]
+    assert len(queues) == 2
+    for queue in queues:
+        assert queue[1:] == ["ci", "", "", "${ARG3}", "", "callrouter-member"]
+
+
+def test_callee_is_never_dropped_by_abort(dialplan: Path) -> None:
+    assert "ABORT" not in dialplan.read_text()
+    assert set(re.findall(r"GOSUB_RESULT=(\w+)", dialplan.read_text())) == {"BUSY"}
+
+
+def test_recording_is_kept_on_hang_up_and_needs_no_beep_of_the_pbx(steps: list[Priority]) -> None:
+    (record,) = [p for p in steps if p.application == "Record"]
+    file, silence, longest, options = record.arguments.split(",")
+    assert file == "${CR_RECORDINGS}/${CR_RECORDING}"
+    assert (silence, longest) == ("${CR_SILENCE_S}", "${ARG2}")
+    assert {"k", "q"} <= set(options)
+
+
+def test_reading_digits_never_answers_a_call_and_every_wait_is_bounded(steps: list[Priority]) -> None:
+    reads = [p.arguments.split(",") for p in steps if p.application == "Read"]
+    assert len(reads) == 3
+    for variable, _clips, digits, options, attempts, seconds in reads:
+        assert (variable, digits, options, attempts) == ("CR_DIGIT", "1", "n", "1")
+        assert re.fullmatch(r"\$\{CR_(DIGIT|AFTER|CONFIRM)_S\}", seconds)
+    plays = [p for p in steps if p.application == "Playback" and p.context in {"callrouter-menu", "callrouter-plan"}]
+    assert plays
+    assert all(p.arguments.endswith(",noanswer") for p in plays)
+
+
+def test_nothing_is_said_in_the_menu_that_a_digit_cannot_end(steps: list[Priority]) -> None:
+    assert "Playback" not in {p.application for p in of(steps, "callrouter-menu")}
+
+
+def test_hangup_handler_opens_no_socket_and_waits_for_nothing(steps: list[Priority]) -> None:
+    handler = of(steps, "callrouter-hangup")
+    assert {p.application for p in handler} == {"Set", "GotoIf", "Goto", "UserEvent", "Return"}
+    assert handler[-2].arguments.startswith(f"{EVENT_DOORBELL},")
+    journal = [n for n, p in enumerate(handler) if "FILE(" in p.arguments]
+    assert journal == [len(handler) - 3]
+
+
+def test_call_is_in_the_journal_before_anything_that_could_end_it(steps: list[Priority]) -> None:
+    before = [p.application for p in of(steps, "callrouter-112")]
+    arguments = [p.arguments for p in of(steps, "callrouter-112")]
+    (line,) = [n for n, text in enumerate(arguments) if "FILE(" in text]
+    (handler,) = [n for n, text in enumerate(arguments) if "hangup_handler_push" in text]
+    assert set(before[:line]) == {"Set"}
+    assert handler < line
+
+
+# ---------------------------------------------------------------- variables
+def test_every_variable_that_is_read_is_set_somewhere(dialplan: Path) -> None:
+    text = re.sub(r"^;.*$", "", dialplan.read_text(), flags=re.MULTILINE)
+    pjsip = (dialplan.parent / "pjsip.conf").read_text()
+    globals_ = next(section for section in read(text) if section.name == "globals")
+    given = {name for name, _ in globals_.lines}
+    given |= set(re.findall(r"set_var = (CR_\w+)=", pjsip))
+    given |= set(re.findall(r"(?:Set\(|Read\()(?:__|MASTER_CHANNEL\()?(CR_\w+)[=,)]", text))
+    by_service = {"CR_MENU_SWITCH", "CR_MENU_", "CR_NEXT_LANG_", "CR_CAT_"}
+    by_parts = {"CR_ATTEMPT_"}
+    used = set(re.findall(r"\$\{(CR_\w+)", text)) | set(re.findall(r"CUT\((CR_\w+)", text))
+    assert used - given == by_service | by_parts
+    assert f"Set({min(by_parts)}${{CR_N}}=" in text
+
+
+def test_no_global_of_the_dialplan_is_never_used(dialplan: Path) -> None:
+    text = dialplan.read_text()
+    globals_ = next(section for section in read(text) if section.name == "globals")
+    assert [name for name, _ in globals_.lines if f"${{{name}}}" not in text] == []
+
+
+def test_what_a_callee_stamps_on_the_caller_is_cleared_before_the_next_attempt(steps: list[Priority]) -> None:
+    stamped = {name for p in steps for name in re.findall(r"^MASTER_CHANNEL\((CR_\w+)\)=", p.arguments)}
+    cleared = {
+        p.arguments.removesuffix("=") for p in of(steps, "callrouter-attempt", "begin") if p.arguments.endswith("=")
+    }
+    assert stamped - {"CR_STAGE"} == {"CR_PICKUP", "CR_BY", "CR_HUMAN", "CR_HUMAN_MS", "CR_DECLINED"}
+    assert stamped - {"CR_STAGE"} <= cleared
+    assert "HangupCauseClear" in {p.application for p in of(steps, "callrouter-attempt", "begin")}
+
+
+def test_status_of_the_queue_is_cleared_before_each_queue(steps: list[Priority]) -> None:
+    for exten in ("ring", "last"):
+        lines = of(steps, "callrouter-step", exten)
+        (queue,) = [n for n, p in enumerate(lines) if p.application == "Queue"]
+        assert lines[queue - 1].arguments == "QUEUESTATUS="
+
+
+# ---------------------------------------------------------------- the journal
+@pytest.mark.parametrize(("kind", "line"), [("opened", opened_line()), ("ended", ended_line())])
+def test_journal_lines_have_the_fields_that_are_read(dialplan: Path, kind: str, line: bytes) -> None:
+    (template,) = re.findall(
+        rf"FILE\([^=]*\)=1\|{kind}\|\$\{{CR_CALL\}}\|(.*)\)$", dialplan.read_text(), re.MULTILINE
+    )
+    written = re.findall(r"(?:^|\|)([a-z]+)=", template)
+    assert written == [pair.split(b"=")[0].decode() for pair in line.split(b"|")[3:]]
+
+
+def test_longest_line_of_the_journal_is_not_cut(dialplan: Path) -> None:
+    """The PBX cuts an application's argument at 8,191 bytes (EXT_DATA_SIZE), with FILE()'s path before the line.
+
+    The fullest call: a plan of eight route steps in which everybody is tried in vain, then three talks that end,
+    after each of which the caller asks for an operator and everything but the message is tried.
+    """
+    stamp, by, key = len("1763760000.123456"), len("trunk-") + 31, 31
+    one = len("^ringgroup~~~~~~~~") + 4 * stamp + by + len("unavailable") + 40
+    rounds = MAX_ROUTE_STEPS + 2, 3 * 3 + 2
+    labels_of_the_plan = MAX_PLAN_CHARS // 2
+    labels_after = 3 * (2 * key + MAX_TARGETS * len("static/n0+")) + 2 * len("message")
+    attempts = sum(rounds) * one + labels_of_the_plan + labels_after
+    fields = len(ended_line(plan="", route="r" * key, category="c" * key, stage="operator", lang="id"))
+    stamps = 5 * stamp + by + key + len("6f1c1d8e-7d3f-4b1f-9f5e-0d3b5f0f8a11.wav") + len("9999999")
+    path = len("FILE(,,,al,u)=") + 300
+    assert path + fields + stamps + MAX_PLAN_CHARS + attempts < 8_191 < MAX_LINE + 1

@@ -1,0 +1,244 @@
+"""What the PBX tells over AMI, on the board; and what the service does about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from callrouter.asterisk.ami import AmiEvent
+from callrouter.asterisk.watch import STATUS_VARIABLES, Watch, endpoint_of
+from callrouter.calls.board import Board
+from callrouter.calls.live import LiveCall, Stage
+from callrouter.calls.ports import CallJoined
+from callrouter.resources import resource
+from tests.unit.asterisk.given import answer, event
+from tests.unit.calls.given import CALL, OTHER, Clock, Notes, at, sent, us
+
+CALLER, LEG = "PJSIP/trunk-telco-00000001", "PJSIP/trunk-damkar-00000002"
+
+
+@dataclass
+class Rig:
+    """A watch with a board, a writer, and what it rang and freed."""
+
+    board: Board = field(default_factory=Board)
+    notes: Notes = field(default_factory=Notes)
+    rung: list[str] = field(default_factory=list)
+    freed: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Build the watch."""
+        self.watch = Watch(self.board, self.notes, Clock(), lambda: self.rung.append("bell"), self.freed.append)
+
+    def take(self, *events: AmiEvent) -> None:
+        """Hand on events in order."""
+        for one in events:
+            self.watch.on_event(one)
+
+    @property
+    def only(self) -> LiveCall:
+        """The one call on the board."""
+        (call,) = self.board.live()
+        return call
+
+
+def stage(of: str, **changed: str) -> AmiEvent:
+    fields = {
+        "Channel": CALLER, "Linkedid": "l1", "UserEvent": "CRStage", "Call": str(CALL), "Stage": of, "Opened": at(0),
+        "Origin": "citizen", "Trunk": "telco", "Number": sent("0812", 64), "Lang": "id",
+    }  # fmt: skip
+    return event("UserEvent", **(fields | changed))
+
+
+def user(kind: str, **fields: str) -> AmiEvent:
+    return event("UserEvent", UserEvent=kind, Call=str(CALL), **fields)
+
+
+def rings(channel: str = LEG) -> AmiEvent:
+    return event("DialBegin", Channel=CALLER, Linkedid="l1", DestChannel=channel, DestLinkedid="l1")
+
+
+def channel(**values: str) -> AmiEvent:
+    held = {
+        "CR_CALL": str(CALL), "CR_STAGE": "agency", "CR_OPENED": at(0), "CR_ORIGIN": "citizen", "CR_TRUNK": "telco",
+        "CR_NUMBER": sent("0812", 64), "CR_LANG": "id", "CR_CATEGORY": "fire", "CR_BY": "",
+    } | values  # fmt: skip
+    variables = [("Variable", f"{name}={value}") for name, value in held.items()]
+    return event("Status", *variables, Channel=CALLER, Linkedid="l1")
+
+
+def test_stages_choice_ringing_and_talk_reach_the_board() -> None:
+    rig = Rig()
+    rig.take(stage("opened"), stage("menu"))
+    assert (rig.only.stage, rig.only.number, rig.only.since) == (Stage.MENU, "0812", us(0))
+    rig.take(user("CRChoice", Choice="1", Category="fire"), stage("plan"), stage("agency"), rings())
+    assert (rig.only.category, rig.only.with_whom) == ("fire", ("trunk-damkar",))
+    rig.take(user("CRHuman", By="trunk-damkar"))
+    assert (rig.only.stage, rig.only.with_whom) == (Stage.TALKING, ("trunk-damkar",))
+    rig.take(stage("after"))
+    assert (rig.only.stage, rig.only.with_whom) == (Stage.AFTER, ())
+    assert rig.rung == []
+    rig.take(user("CRDoorbell"))
+    assert (rig.board.live(), rig.rung) == ([], ["bell"])
+
+
+@pytest.mark.parametrize(("by", "with_agency"), [("trunk-damkar", True), ("op1", False), ("", False)])
+def test_human_on_the_line_is_noted_for_the_incident(by: str, with_agency: bool) -> None:
+    rig = Rig()
+    rig.take(stage("agency"), user("CRHuman", By=by))
+    assert rig.notes.taken == [CallJoined(CALL, us(0), by, with_agency)]
+
+
+def test_human_is_noted_also_for_a_call_that_the_board_never_saw() -> None:
+    rig = Rig()
+    rig.take(user("CRHuman", By="op1"))
+    assert rig.notes.taken == [CallJoined(CALL, us(0), "op1", with_agency=False)]
+
+
+@pytest.mark.parametrize("name", ["HangupRequest", "SoftHangupRequest"])
+def test_caller_who_hangs_up_has_the_ringing_legs_freed(name: str) -> None:
+    rig = Rig()
+    rig.take(stage("agency"), rings(), rings("PJSIP/trunk-bpbd-00000003"))
+    rig.take(event(name, Channel=LEG, Linkedid="l1"))
+    assert rig.freed == []
+    rig.take(event(name, Channel=CALLER, Linkedid="l1"))
+    assert rig.freed == [LEG, "PJSIP/trunk-bpbd-00000003"]
+
+
+def test_leg_that_has_ended_is_not_freed_again() -> None:
+    rig = Rig()
+    rig.take(stage("agency"), rings(), event("Hangup", Channel=LEG, Linkedid="l1"))
+    rig.take(event("HangupRequest", Channel=CALLER, Linkedid="l1"))
+    assert rig.freed == []
+
+
+def test_caller_who_talks_frees_nobody() -> None:
+    rig = Rig()
+    rig.take(stage("agency"), rings(), user("CRHuman", By="trunk-damkar"))
+    rig.take(event("HangupRequest", Channel=CALLER, Linkedid="l1"))
+    assert rig.freed == []
+
+
+def test_call_that_the_failsafe_served_is_counted_and_logged() -> None:
+    rig = Rig()
+    with capture_logs() as logs:
+        rig.take(user("CRFailsafe"))
+    assert rig.watch.failsafe_calls == 1
+    assert [(entry["log_level"], entry["call"]) for entry in logs] == [("error", str(CALL))]
+
+
+MALFORMED = [
+    event("UserEvent"),
+    event("UserEvent", UserEvent="CRStage", Call="no uuid"),
+    event("UserEvent", Call=str(CALL)),
+    event("UserEvent", UserEvent="CRStage", Call=str(OTHER)),
+    stage("dancing"),
+    stage("plan", Opened="yesterday"),
+    stage("plan", Number="L"),
+    stage("plan", Number=""),
+    event("UserEvent", UserEvent="CRDoorbell", Call="{"),
+    event("DialBegin", Channel=CALLER),
+    event("DialBegin", DestChannel=LEG),
+    event("Hangup", Channel=LEG),
+    event("HangupRequest", Channel=CALLER),
+    event("SoftHangupRequest", Linkedid="l1"),
+    event("UserEvent", UserEvent="SomeoneElses", Call=str(CALL)),
+    event("FullyBooted"),
+    event("Newchannel", Channel="x"),
+]
+
+
+@pytest.mark.parametrize("malformed", MALFORMED)
+def test_malformed_event_changes_nothing(malformed: AmiEvent) -> None:
+    rig = Rig()
+    rig.take(stage("agency"), rings())
+    before = rig.board.live()
+    rig.take(malformed)
+    assert rig.board.live() == before
+    assert (rig.notes.taken, rig.rung, rig.freed) == ([], [], [])
+    rig.take(event("HangupRequest", Channel=CALLER, Linkedid="l1"))
+    assert rig.freed == [LEG]
+
+
+NAMES = st.sampled_from(["UserEvent", "DialBegin", "Hangup", "HangupRequest", "SoftHangupRequest", "Status"])
+FIELDS = st.dictionaries(
+    st.sampled_from(["UserEvent", "Call", "Stage", "Opened", "Channel", "Linkedid", "DestChannel", "Number", "By"]),
+    st.sampled_from(["", "CRStage", "CRHuman", "CRDoorbell", str(CALL), "agency", at(0), sent("1"), CALLER, "l1"])
+    | st.text(max_size=8),
+)
+
+
+@given(st.lists(st.tuples(NAMES, FIELDS), max_size=20))
+def test_no_event_whatever_it_holds_ends_the_link(events: list[tuple[str, dict[str, str]]]) -> None:
+    rig = Rig()
+    rig.take(*(event(name, **fields) for name, fields in events))
+
+
+# ---------------------------------------------------------------- the whole picture
+def test_whole_picture_is_taken_and_the_journal_is_looked_at() -> None:
+    rig = Rig()
+    rig.take(stage("menu", Call=str(OTHER), Linkedid="l9"))
+    rig.watch.resynchronise(answer(channel()))
+    assert rig.only == LiveCall(
+        CALL, rig.only.incident, "0812", "citizen", "telco", us(0), Stage.AGENCY, (), "fire", "id"
+    )
+    assert rig.rung == ["bell"]
+
+
+def test_who_talks_is_known_from_the_picture_alone() -> None:
+    rig = Rig()
+    rig.watch.resynchronise(answer(channel(CR_STAGE="talking", CR_BY="op1")))
+    assert (rig.only.stage, rig.only.with_whom) == (Stage.TALKING, ("op1",))
+
+
+def test_talk_that_has_ended_is_not_taken_for_one() -> None:
+    rig = Rig()
+    rig.watch.resynchronise(answer(channel(CR_STAGE="after", CR_BY="op1")))
+    assert (rig.only.stage, rig.only.with_whom) == (Stage.AFTER, ())
+
+
+def test_channels_that_are_no_calls_of_ours_are_left_out() -> None:
+    rig = Rig()
+    rig.watch.resynchronise(answer(channel(CR_CALL=""), channel(CR_STAGE=""), event("Status", Channel=LEG)))
+    assert rig.board.live() == []
+
+
+@pytest.mark.parametrize(
+    "broken", [{"CR_CALL": "x"}, {"CR_STAGE": "dancing"}, {"CR_OPENED": ""}, {"CR_NUMBER": "L"}, {"CR_NUMBER": ""}]
+)
+def test_channel_that_is_not_understood_hides_no_other(broken: dict[str, str]) -> None:
+    rig = Rig()
+    rig.watch.resynchronise(answer(channel(**({"CR_CALL": str(OTHER)} | broken)), channel()))
+    assert rig.only.call == CALL
+
+
+def test_channel_without_a_variable_that_is_needed_hides_no_other() -> None:
+    rig = Rig()
+    bare = event("Status", ("Variable", f"CR_CALL={OTHER}"), ("Variable", "CR_STAGE=menu"), Channel="x", Linkedid="y")
+    rig.watch.resynchronise(answer(bare, channel()))
+    assert rig.only.call == CALL
+
+
+def test_status_asks_for_what_the_dialplan_sets() -> None:
+    dialplan = (resource("asterisk-config") / "extensions.conf").read_text()
+    sip = (resource("asterisk-config") / "pjsip.conf").read_text()
+    for name in STATUS_VARIABLES:
+        assert f"Set({name}=" in dialplan or f"({name})=" in dialplan or f"set_var = {name}=" in sip, name
+
+
+@pytest.mark.parametrize(
+    ("name", "endpoint"),
+    [
+        ("PJSIP/trunk-damkar-0000002a", "trunk-damkar"),
+        ("PJSIP/op-1-0000002a", "op-1"),
+        ("Local/c0811_telco@callrouter-confirm-00000001;1", ""),
+        ("", ""),
+        ("nonsense", ""),
+    ],
+)
+def test_endpoint_is_read_from_the_channels_name(name: str, endpoint: str) -> None:
+    assert endpoint_of(name) == endpoint

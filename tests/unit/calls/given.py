@@ -1,0 +1,186 @@
+"""Journal lines as the dialplan writes them, and stand-ins for what the life of a call talks to."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from callrouter.calls.menu import MenuData
+from callrouter.calls.ports import Arrival, MenuResult, Note
+from callrouter.calls.records import JournalBatch, Opened, Record
+from callrouter.routing.plan import Plan
+
+CALL = UUID("6f1c1d8e-7d3f-4b1f-9f5e-0d3b5f0f8a11")
+OTHER = UUID("0b6b1f9a-31c2-4f0e-8f43-9a4c6a2b7c22")
+T0 = 1_763_760_000
+"""Seconds since 1970: when the calls of these tests begin."""
+
+
+def at(seconds: float) -> str:
+    """Return a stamp as ``STRFTIME(,,%s.%6q)`` writes it, `seconds` after the beginning."""
+    return f"{T0 + seconds:.6f}"
+
+
+def us(seconds: float) -> int:
+    """Return the same moment as whole microseconds."""
+    return round((T0 + seconds) * 1_000_000)
+
+
+def sent(text: bytes | str, limit: int = 200) -> str:
+    """Return what a caller sent as extensions.conf writes it: cut, ``%`` and ``:`` replaced, a dot, base64."""
+    raw = (text.encode() if isinstance(text, str) else text)[:limit]
+    return base64.b64encode(b"." + raw.replace(b"%", b"%25").replace(b":", b"%3A")).decode()
+
+
+def opened_line(call: UUID = CALL, **changed: str) -> bytes:
+    """Return a line "opened"."""
+    fields = {
+        "t": at(0),
+        "node": "pbx1",
+        "origin": "citizen",
+        "trunk": "telco",
+        "num": sent("0812345", 64),
+        "name": sent("Sri Rahayu"),
+        "chan": "PJSIP/trunk-telco-00000001",
+        "uid": "1763760000.1",
+    }
+    return _line("opened", call, fields | changed)
+
+
+def attempt(
+    kind: str = "dial",
+    label: str = "damkar/posko",
+    begun: float = 5,
+    pickup: float | None = 6,
+    human: float | None = 8,
+    ended: float | None = 30,
+    by: str = "trunk-damkar",
+    result: str = "talked",
+    cause: str = "SIP 200 OK",
+) -> str:
+    """Return one attempt as CR_ATTEMPT_n holds it."""
+    times = ["" if t is None else at(t) for t in (begun, pickup, human, ended)]
+    return "~".join((kind, label, *times, by, result, cause))
+
+
+def began(kind: str = "dial", label: str = "damkar/posko", begun: float = 5) -> str:
+    """Return an attempt that the end of the call cut short."""
+    return f"{kind}~{label}~{at(begun)}~~~~~began~"
+
+
+def ended_line(call: UUID = CALL, *attempts: str, **changed: str) -> bytes:
+    """Return a line "ended"."""
+    fields = {
+        "t": at(31),
+        "node": "pbx1",
+        "answered": at(0.1),
+        "chosen": at(4),
+        "choice": "1",
+        "category": "fire",
+        "lang": "id",
+        "stage": "talking",
+        "path": "service",
+        "version": "3",
+        "route": "fire",
+        "pickup": "",
+        "human": "",
+        "first": "",
+        "by": "",
+        "rec": "",
+        "said": "0",
+        "cause": "16",
+        "plan": "plan,3,fire,10!dial,PJSIP/101@trunk-damkar,20,a,damkar/posko!last,operators,90!record,60",
+        "attempts": "".join(f"^{text}" for text in attempts),
+    }
+    return _line("ended", call, fields | changed)
+
+
+def _line(kind: str, call: UUID, fields: dict[str, str]) -> bytes:
+    return "|".join(("1", kind, str(call), *(f"{k}={v}" for k, v in fields.items()))).encode()
+
+
+@dataclass
+class Store:
+    """A journal store in memory; `fails` times it raises what `error` is."""
+
+    error: Exception | None = None
+    fails: int = 0
+    taken: dict[str, int] = field(default_factory=dict)
+    batches: list[JournalBatch] = field(default_factory=list)
+
+    async def offsets(self, node: str) -> dict[str, int]:
+        """Return the offsets of what was applied."""
+        assert node == "pbx1"
+        return dict(self.taken)
+
+    async def apply(self, batch: JournalBatch) -> None:
+        """Take a batch, or fail before anything of it is taken."""
+        if self.fails and self.error is not None:
+            self.fails -= 1
+            raise self.error
+        self.batches.append(batch)
+        self.taken[batch.file] = batch.offset
+
+    @property
+    def records(self) -> list[Record]:
+        """Every record in the order of its coming."""
+        return [record for batch in self.batches for record in batch.records]
+
+    @property
+    def rejected(self) -> list[bytes]:
+        """Every line that was set aside."""
+        return [rejected.line for batch in self.batches for rejected in batch.rejected]
+
+
+@dataclass
+class Notes:
+    """A writer; `full` ones take nothing."""
+
+    full: bool = False
+    taken: list[Note] = field(default_factory=list)
+
+    def put(self, note: Note) -> bool:
+        """Take a note unless full."""
+        if not self.full:
+            self.taken.append(note)
+        return not self.full
+
+
+class Clock:
+    """A clock that stands still."""
+
+    def now_us(self) -> int:
+        """Return the beginning of the tests' calls."""
+        return us(0)
+
+
+@dataclass
+class Talk:
+    """What a session says to the dialplan: the menu ends in `result`, or a method raises."""
+
+    result: MenuResult = field(default_factory=lambda: MenuResult("1", "id"))
+    in_menu: Exception | None = None
+    in_hand_over: Exception | None = None
+    menus: list[MenuData] = field(default_factory=list)
+    plans: list[Plan] = field(default_factory=list)
+
+    async def menu(self, data: MenuData) -> MenuResult:
+        """Play the menu."""
+        self.menus.append(data)
+        if self.in_menu:
+            raise self.in_menu
+        return self.result
+
+    async def hand_over(self, plan: Plan) -> str:
+        """Take the plan."""
+        if self.in_hand_over:
+            raise self.in_hand_over
+        self.plans.append(plan)
+        return f"text of {plan.route}"
+
+
+def arrival(origin: str = "citizen", trunk: str = "telco") -> Arrival:
+    """Return what the PBX says of an arriving call."""
+    opened = Opened(CALL, us(0), "pbx1", origin, trunk, "0812345", "", "PJSIP/trunk-telco-00000001", "1763760000.1")
+    return Arrival(opened, "id")
