@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from callrouter.asterisk import doctor_script
+from callrouter.asterisk.fits import require_fits
 from callrouter.asterisk.pbx import Asterisk, Pbx, find
 from callrouter.asterisk.render import PbxSecrets, cannot_write, read_secrets, render
 from callrouter.bilingual import Bilingual, reason
@@ -53,7 +54,9 @@ async def migrate_database(settings: Settings) -> str:
 
 async def import_table(settings: Settings, path: Path) -> int:
     """Publish the table of a YAML file and return its version. Nothing is changed if anything is wrong with it."""
-    return await _publish(settings, read_table(path), path)
+    table = read_table(path)
+    require_fits(table)
+    return await _publish(settings, table, path)
 
 
 async def _publish(settings: Settings, table: RoutingTable, path: Path) -> int:

@@ -19,7 +19,12 @@ _PART: Final = re.compile(r"[A-Za-z0-9+-]*")
 
 
 class PlanTooLong(ValueError):
-    """The plan does not fit into its variable."""
+    """The plan does not fit into its variable: it has `length` characters, and `limit` are possible."""
+
+    def __init__(self, route: str | None, length: int) -> None:
+        self.length = length
+        self.limit = MAX_PLAN_CHARS
+        super().__init__(f"the plan of route {route!r} has {length} characters, {self.limit} are possible")
 
 
 def encode(plan: Plan) -> str:
@@ -27,9 +32,7 @@ def encode(plan: Plan) -> str:
     head = f"plan,{plan.version},{_part(plan.route or '')},{plan.urgency}"
     text = "!".join((head, *(_step(step) for step in plan.steps)))
     if len(text) > MAX_PLAN_CHARS:
-        raise PlanTooLong(
-            f"the plan of route {plan.route!r} has {len(text)} characters, {MAX_PLAN_CHARS} are possible"
-        )
+        raise PlanTooLong(plan.route, len(text))
     return text
 
 

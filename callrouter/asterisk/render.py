@@ -13,8 +13,9 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from callrouter.asterisk.fits import require_fits
 from callrouter.asterisk.plan_codec import encode
-from callrouter.asterisk.variables import MODULES, TRUNK_PREFIX
+from callrouter.asterisk.variables import MODULES
 from callrouter.bilingual import Bilingual, reason
 from callrouter.calls.lines import MESSAGE_MIN_BYTES
 from callrouter.errors import OperatorError
@@ -28,8 +29,6 @@ MAX_STEPS: Final = 14
 MAX_CALLS: Final = 2_000
 _SENTINEL: Final = "@sentinel@"
 """Stands for the hash until it is known. No key, secret, path or name of an operator holds an @."""
-_QUEUE_SECTIONS: Final = ("general", "callrouter")
-"""Sections of queues.conf that are no ring groups."""
 _PLAIN_PATH: Final = re.compile(r"[A-Za-z0-9/_.+-]+")
 
 
@@ -103,7 +102,7 @@ def render(
     0640. Raises OperatorError for a state folder whose path the PBX could misread, or that cannot be written, and for
     a key that already names a part of these files.
     """
-    _require_own_names(table)
+    require_fits(table)
     pbx = settings.pbx_dir
     if not _PLAIN_PATH.fullmatch(str(pbx)):
         raise OperatorError(
@@ -159,7 +158,8 @@ def _values(
     settings: Settings, table: RoutingTable, version: int, keys: PbxSecrets, files: AsteriskFiles, selftest: str
 ) -> dict[str, Any]:
     pbx = settings.pbx_dir
-    plan = static_plan(compile_table(table, version), settings.timers.static_ring_s)
+    compiled = compile_table(table, version)
+    ring_s = settings.timers.static_ring_s
     return {
         "node": settings.node,
         "timers": settings.timers,
@@ -192,7 +192,8 @@ def _values(
         "max_steps": MAX_STEPS,
         "message_min_bytes": MESSAGE_MIN_BYTES,
         "modules": MODULES,
-        "failsafe_plan": encode(plan),
+        "failsafe_plan": encode(static_plan(compiled, ring_s)),
+        "failsafe_plans": {t.key: encode(static_plan(compiled, ring_s, t.key)) for t in table.directory.trunks},
         "first_language": table.routing.menu.languages[0].value,
         "languages": [language.value for language in table.routing.menu.languages],
         "groups": table.routing.ring_groups,
@@ -203,24 +204,6 @@ def _values(
         ],
         "selftest": selftest,
     }
-
-
-def _require_own_names(table: RoutingTable) -> None:
-    taken = [o.key for o in table.directory.operators if o.key.startswith(TRUNK_PREFIX)]
-    taken += [g.key for g in table.routing.ring_groups if g.key in _QUEUE_SECTIONS]
-    if taken:
-        raise OperatorError(
-            Bilingual(
-                f"Kunci {', '.join(taken)} dalam tabel sudah menamai bagian konfigurasi PBX.",
-                f"The table's key {', '.join(taken)} already names a part of the PBX's configuration.",
-            ),
-            Bilingual(
-                f"Operator tidak boleh berawalan {TRUNK_PREFIX!r}, dan kelompok dering tidak boleh bernama "
-                f"{' atau '.join(_QUEUE_SECTIONS)}: beri kunci lain dan impor tabelnya lagi.",
-                f"No operator's key begins with {TRUNK_PREFIX!r}, and no ring group is called "
-                f"{' or '.join(_QUEUE_SECTIONS)}: give another key and import the table again.",
-            ),
-        )
 
 
 def _in_uri(host: str) -> str:

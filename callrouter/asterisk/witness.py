@@ -37,8 +37,7 @@ class Witness:
         try:
             _within(self._log_in)
         except ManagerAuthException:
-            with contextlib.suppress(TimeoutError, ManagerException, OSError):
-                _within(self._manager.close)
+            self._leave()
             raise login_refused(self._where, self._user) from None
         except (ManagerException, OSError) as error:
             silent = Bilingual(f"tidak ada jawaban dalam {ANSWER_S:.0f} detik", f"no answer within {ANSWER_S:.0f} s")
@@ -63,7 +62,12 @@ class Witness:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Log off."""
-        with contextlib.suppress(TimeoutError):
+        self._leave()
+
+    def _leave(self) -> None:
+        # pyst2 logs off while another of its threads may just be closing the socket (ValueError); whatever comes of
+        # it, what was asked has been answered by now.
+        with contextlib.suppress(TimeoutError, ManagerException, OSError, ValueError):
             _within(self._manager.close)
 
     def on(self, event: str, callback: Callable[[Any, Any], None]) -> None:

@@ -21,7 +21,14 @@ MAX_READ: Final = 64 * 1024
 """Bytes taken in one transaction. Reading them takes 2.4 ms (20 us a line), and calls wait for no more than 5."""
 _BEGIN: Final = re.compile(rb"1\|(?:opened|ended)\|")
 """No field of a whole line can hold this: a key and ``=`` follow each of its bars but the first two."""
+KEEP_FILES: Final = 100
+"""Files of 1,000 seconds each that stay in the folder when they are taken: a good day."""
+DONE: Final = "done"
 POLL_S: Final = 1.0
+GATHER_S: Final = 0.25
+"""Records that come within this are taken together: a transaction costs by its statements, not by its rows, and it
+costs time on the loop that serves calls.
+"""
 RETRY_S: Final = 2.0
 
 
@@ -30,16 +37,35 @@ def batches(folder: Path, node: str, offsets: dict[str, int]) -> Iterator[Journa
 
     A last line without its line end is still being written, and is left for the next time.
     """
-    own = re.compile(rf"{re.escape(node)}-[0-9]+\.log")  # the files of "pbx1-b" are not those of "pbx1"
-    for path in sorted(path for path in folder.iterdir() if own.fullmatch(path.name)):
+    for path in _files(folder, node):
         offset = offsets.get(path.name, 0)
-        if path.stat().st_size < offset:
+        size = path.stat().st_size
+        if size == offset:
+            continue
+        if size < offset:
             # The PBX does not fsync: after a power cut the file may be shorter than what was taken of it. What is
             # written since is new, and reading a record again changes nothing.
             offset = 0
         while batch := _next_batch(path, node, offset):
             yield batch
             offset = batch.offset
+
+
+def _files(folder: Path, node: str) -> list[Path]:
+    own = re.compile(rf"{re.escape(node)}-[0-9]+\.log")  # the files of "pbx1-b" are not those of "pbx1"
+    return sorted(path for path in folder.iterdir() if own.fullmatch(path.name))
+
+
+def retire(folder: Path, node: str, offsets: dict[str, int]) -> int:
+    """Move files that are wholly taken and behind the `KEEP_FILES` newest into the folder ``done``; return how many.
+
+    They are kept there, for a database that has to be filled anew; here each would be looked at every second.
+    """
+    old = [path for path in _files(folder, node)[:-KEEP_FILES] if offsets.get(path.name) == path.stat().st_size]
+    for path in old:
+        (folder / DONE).mkdir(exist_ok=True)
+        path.rename(folder / DONE / path.name)
+    return len(old)
 
 
 def _next_batch(path: Path, node: str, offset: int) -> JournalBatch | None:
@@ -111,6 +137,7 @@ class JournalReader:
             try:
                 async with asyncio.timeout(pause):
                     await self._bell.wait()
+                    await asyncio.sleep(GATHER_S)
             except TimeoutError:
                 pass
 
@@ -123,4 +150,6 @@ class JournalReader:
             for rejected in batch.rejected:
                 log.error("journal.line_set_aside", file=batch.file, reason=rejected.reason, line=rejected.line[:200])
             taken += len(batch.records)
+        if not taken and (moved := retire(self._folder, self._node, offsets)):
+            log.info("journal.retired", files=moved)
         return taken

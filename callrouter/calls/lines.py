@@ -7,6 +7,7 @@ callrouter-hangup). What a caller sent is base64 in it. Nothing here trusts a li
 from __future__ import annotations
 
 import base64
+import re
 from uuid import UUID
 
 from callrouter.calls.records import Attempt, Ended, Opened, Record
@@ -24,6 +25,11 @@ the PBX noticed it only then (1 to 5 ms after the stamp, measured).
 """
 _LAST_SECOND = 253_402_300_800
 """The year 10000: what lies beyond is no time."""
+
+
+_STAMP = re.compile(r"([0-9]{1,12})_([0-5][0-9])\.([0-9]{6})")
+_LONGEST_BETWEEN_S = 5
+"""Between the two readings of one stamp; a PBX that stood still for longer writes no time that can be trusted."""
 
 
 class BadLine(ValueError):
@@ -70,13 +76,21 @@ def decoded(text: str) -> str:
 
 
 def microseconds(stamp: str) -> int:
-    """Return ``1763760000.123456`` as whole microseconds. Raises BadLine."""
-    seconds, _, fraction = stamp.partition(".")
-    if not (seconds.isascii() and seconds.isdigit() and fraction.isascii() and fraction.isdigit()):
+    """Return ``1763760059_00.123456`` (EPOCH, then second of the minute and fraction) as whole microseconds.
+
+    The PBX has no function that gives a moment with its fraction and without a time zone, so it writes two readings
+    of its clock. The second may fall into the next second; the second of the minute tells. Raises BadLine.
+    """
+    parts = _STAMP.fullmatch(stamp)
+    if parts is None:
         raise BadLine(f"{stamp[:40]!r} is not a time")
-    if len(seconds) > 12 or int(seconds) >= _LAST_SECOND:
+    epoch, second, fraction = (int(part) for part in parts.groups())
+    if epoch >= _LAST_SECOND:
         raise BadLine(f"{stamp[:40]!r} is no time of this world")
-    return int(seconds) * 1_000_000 + int(fraction.ljust(6, "0")[:6])
+    later = (second - epoch) % 60
+    if later > _LONGEST_BETWEEN_S:
+        raise BadLine(f"{stamp[:40]!r} is two times that do not belong together")
+    return (epoch + later) * 1_000_000 + fraction
 
 
 def _maybe(stamp: str) -> int | None:

@@ -65,9 +65,13 @@ def decide(compiled: CompiledTable, facts: Facts, now: datetime) -> p.Plan:  # n
     `now` is aware, UTC.
     """
     category = facts.category if facts.category in compiled.by_category else None
-    urgency = compiled.urgency[category]
     route = next((r for r in compiled.by_category[category] if _holds(r.when, facts)), None)
-    steps = tuple(_resolved(compiled, s, urgency, facts.trunk) for s in route.steps) if route else ()
+    return plan_of(compiled, route, compiled.urgency[category], facts.trunk)
+
+
+def plan_of(compiled: CompiledTable, route: Route | None, urgency: int, came_by: str | None) -> p.Plan:
+    """Return the plan of `route` for a call that came in by that trunk; without a route: the last resort alone."""
+    steps = tuple(_resolved(compiled, s, urgency, came_by) for s in route.steps) if route else ()
     return p.Plan(
         steps=(*(s for s in steps if s is not None), *last_resort(compiled, urgency)),
         route=route.key if route else None,

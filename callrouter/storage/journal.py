@@ -19,6 +19,9 @@ from callrouter.storage.fill import fill, insert_into, upsert
 log = structlog.get_logger(__name__)
 
 
+MAX_OFFSETS = 500
+
+
 def _now_us() -> int:
     return time.time_ns() // 1000
 
@@ -31,12 +34,19 @@ class Journal:
         self._now_us = now_us
 
     async def offsets(self, node: str) -> dict[str, int]:
-        """Return how far each file of `node` has been taken, in bytes."""
+        """Return how far each of the newest files of `node` has been taken, in bytes.
+
+        A file that is older than those is retired; should one come back, reading it again changes nothing.
+        """
 
         async def ask(connection: AsyncConnection) -> dict[str, int]:
-            rows = await connection.execute(
-                select(t.journal_offset.c.file, t.journal_offset.c.offset).where(t.journal_offset.c.node == node)
+            newest = (
+                select(t.journal_offset.c.file, t.journal_offset.c.offset)
+                .where(t.journal_offset.c.node == node)
+                .order_by(t.journal_offset.c.file.desc())
+                .limit(MAX_OFFSETS)
             )
+            rows = await connection.execute(newest)
             return {row.file: row.offset for row in rows}
 
         return await self._database.read(ask)

@@ -22,7 +22,9 @@ def _category(digit: str, key: str, urn: str, said_id: str, said_en: str, priori
     return {"key": key, "digit": digit, "urn": urn, "name": {"id": said_id, "en": said_en}, "priority": priority}
 
 
-def table(*, last_resort_s: int = 3, dead_ring_s: int = 3, max_waiting: int = 10, urgent_reserve: int = 5) -> dict[str, Any]:
+def table(
+    *, last_resort_s: int = 3, dead_ring_s: int = 3, max_waiting: int = 10, urgent_reserve: int = 5
+) -> dict[str, Any]:
     """Return the table. Trunks get their addresses from the centre."""
     return {
         "centre": {"name": "Kabupaten Uji", "timezone": "Asia/Jakarta"},

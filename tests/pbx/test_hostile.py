@@ -22,6 +22,8 @@ NAMES = {
     "a function": (f'"${{SHELL(touch {MARK})}}"'.encode(), f"${{SHELL(touch {MARK})}}"),
     "an expression": (b'"$[1+1]"', "$[1+1]"),
     "a target": (b'"&PJSIP/100@trunk-damkar"', "&PJSIP/100@trunk-damkar"),
+    "a cut": (b'"):0:1"', "):0:1"),
+    "percent": (b'"100%:a)b"', "100%:a)b"),
     "our separators": (b'"a;b|c~d^e!f,g=h"', "a;b|c~d^e!f,g=h"),
     "quotes": (rb'"say \"now\""', r"say \"now\""),
     "5,000 characters": (b'"' + b"A" * 5000 + b'"', "A" * 79),

@@ -46,3 +46,11 @@ def test_failsafe_of_any_table_fits_and_ends_with_a_message(
     dialled = [target.number for step in plan.steps if isinstance(step, Dial) for target in step.targets]
     assert dialled == numbers
     assert all(step.ring_s == ring_s for step in plan.steps if isinstance(step, Dial))
+
+
+def test_static_number_on_the_line_the_call_came_by_is_left_out() -> None:
+    compiled = compile_table(small(), 1)
+    with_numbers = static_plan(compiled, 25, came_by="damkar")
+    without = static_plan(compiled, 25, came_by="telco")
+    assert [type(s) for s in with_numbers.steps] == [Ring, Dial, Ring, Record]
+    assert [type(s) for s in without.steps] == [Ring, Record]

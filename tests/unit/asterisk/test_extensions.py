@@ -275,7 +275,7 @@ def test_longest_line_of_the_journal_is_not_cut(dialplan: Path) -> None:
     The fullest call: a plan of eight route steps in which everybody is tried in vain, then three talks that end,
     after each of which the caller asks for an operator and everything but the message is tried.
     """
-    stamp, by, key = len("1763760000.123456"), len("trunk-") + 31, 31
+    stamp, by, key = len("1763760000_00.123456"), len("trunk-") + 31, 31
     one = len("^ringgroup~~~~~~~~") + 4 * stamp + by + len("unavailable") + 40
     rounds = MAX_ROUTE_STEPS + 2, 3 * 3 + 2
     labels_of_the_plan = MAX_PLAN_CHARS // 2

@@ -18,8 +18,14 @@ T0 = 1_763_760_000
 
 
 def at(seconds: float) -> str:
-    """Return a stamp as ``STRFTIME(,,%s.%6q)`` writes it, `seconds` after the beginning."""
-    return f"{T0 + seconds:.6f}"
+    """Return a stamp as the dialplan writes it, `seconds` after the beginning: EPOCH, then second and fraction."""
+    return stamp(us(seconds))
+
+
+def stamp(micro: int, *, read_before: int = 0) -> str:
+    """Return the stamp of a moment; EPOCH was read `read_before` whole seconds before it."""
+    seconds, fraction = divmod(micro, 1_000_000)
+    return f"{seconds - read_before}_{seconds % 60:02d}.{fraction:06d}"
 
 
 def us(seconds: float) -> int:

@@ -280,3 +280,35 @@ async def test_rejected_lines_reach_the_store_with_their_reason(tmp_path: Path) 
     assert await JournalReader(tmp_path, "pbx1", store).catch_up() == 0
     ((rejected,),) = [batch.rejected for batch in store.batches]
     assert (rejected.line, bool(rejected.reason)) == (b"poison", True)
+
+
+# ---------------------------------------------------------------- retirement
+def test_file_shorter_than_what_was_taken_of_it_is_read_again(tmp_path: Path) -> None:
+    call = uuid4()
+    write(tmp_path, opened_line(call))
+    assert taken(tmp_path, {FIRST: 10_000}) == ([call], [])
+
+
+async def test_old_files_are_retired_once_they_are_wholly_taken(tmp_path: Path) -> None:
+    names = [f"pbx1-{1_763_760 + n}.log" for n in range(journal.KEEP_FILES + 3)]
+    for name in names:
+        write(tmp_path, opened_line(uuid4()), file=name)
+    store = Store()
+    reader = JournalReader(tmp_path, "pbx1", store)
+    assert await reader.catch_up() == len(names)
+    write(tmp_path, opened_line(uuid4()), file=names[1])
+    assert await reader.catch_up() == 1
+    assert await reader.catch_up() == 0
+    assert sorted(path.name for path in (tmp_path / journal.DONE).iterdir()) == names[:3]
+    assert sorted(path.name for path in tmp_path.glob("*.log")) == names[3:]
+
+
+async def test_file_that_is_not_wholly_taken_stays_however_old(tmp_path: Path) -> None:
+    names = [f"pbx1-{1_763_760 + n}.log" for n in range(journal.KEEP_FILES + 1)]
+    for name in names:
+        write(tmp_path, opened_line(uuid4()), file=name)
+    write(tmp_path, ended_line()[:50], file=names[0], end=b"")
+    reader = JournalReader(tmp_path, "pbx1", Store())
+    await reader.catch_up()
+    assert await reader.catch_up() == 0
+    assert (tmp_path / names[0]).exists()

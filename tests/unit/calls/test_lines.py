@@ -22,7 +22,7 @@ from callrouter.calls.lines import (
 )
 from callrouter.calls.records import Ended, Opened
 from callrouter.incidents.model import Outcome
-from tests.unit.calls.given import CALL, T0, at, attempt, began, ended_line, opened_line, sent, us
+from tests.unit.calls.given import CALL, T0, at, attempt, began, ended_line, opened_line, sent, stamp, us
 
 HOSTILE = (
     "", ".", "%", "%3A", "%25", "%253A", ":", "):0:1", "x):2:3", "a)b:c", "${SHELL(id)}", "$[1+1]", "a;b|c~d^e!f,g=h",
@@ -152,11 +152,24 @@ def test_longest_line_that_the_pbx_can_write_is_read() -> None:
 
 @given(st.integers(0, 10**12 - 1), st.integers(0, 999_999))
 def test_stamps_are_read_to_the_microsecond(seconds: int, micro: int) -> None:
+    moment = seconds * 1_000_000 + micro
     if seconds < 253_402_300_800:
-        assert microseconds(f"{seconds}.{micro:06d}") == seconds * 1_000_000 + micro
+        assert microseconds(stamp(moment)) == moment
     else:
         with pytest.raises(BadLine):
-            microseconds(f"{seconds}.{micro:06d}")
+            microseconds(stamp(moment))
+
+
+@given(st.integers(10**9, 2 * 10**9), st.integers(0, 999_999), st.integers(0, 5))
+def test_stamp_whose_two_readings_lie_in_two_seconds_is_the_later_one(seconds: int, micro: int, before: int) -> None:
+    moment = seconds * 1_000_000 + micro
+    assert microseconds(stamp(moment, read_before=before)) == moment
+
+
+@pytest.mark.parametrize("before", [6, 30, 59])
+def test_stamp_whose_readings_lie_far_apart_is_no_time(before: int) -> None:
+    with pytest.raises(BadLine):
+        microseconds(stamp(1_763_760_000_123_456, read_before=before))
 
 
 # ---------------------------------------------------------------- ended
@@ -217,7 +230,7 @@ def test_stamps_of_the_channel_are_not_those_of_an_earlier_attempt() -> None:
 def test_callee_told_to_the_end_for_a_caller_who_had_left_is_nobody_he_talked_with(
     after_us: int, outcome: Outcome
 ) -> None:
-    human = f"{(us(31) - after_us) / 1_000_000:.6f}"
+    human = stamp(us(31) - after_us)
     record = ended(ended_line(CALL, began(), pickup=at(25), human=human, by="trunk-damkar"))
     assert record.outcome is outcome
     assert record.attempts[0].result == ("talked" if outcome is Outcome.TALKED else "left")
