@@ -155,6 +155,8 @@ async def prepare(settings: Settings, table_file: Path | None, say: Say) -> tupl
     What can be wrong is looked at first, and the table is published only when its prompts are there.
     """
     given = read_table(table_file) if table_file is not None else None
+    if given is not None:
+        require_fits(given)
     await find(settings.pbx_root)
     revision = await migrate_database(settings)
     say(Bilingual(f"basis data: revisi {revision}", f"database: revision {revision}").said(settings.language))
