@@ -33,4 +33,4 @@ def wait_loop(said: list[float]) -> list[float]:
 
 def beep() -> list[float]:
     """Return the tone after which a message is taken."""
-    return audio.at_level([*audio.tone((1000.0,), 0.4, 0.02), *audio.silence(0.05)], SPEECH_DBM0)
+    return audio.at_level([*audio.tone((1400.0,), 0.4, 0.02), *audio.silence(0.05)], SPEECH_DBM0)

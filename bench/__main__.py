@@ -1,0 +1,166 @@
+"""``python -m bench [--quick]``: measures, prints a table, writes build/bench.json and docs/bench.md.
+
+Exit code 0: all figures within their limits; 1: one is not; 2: the benchmark could not run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from ruamel.yaml import YAML
+
+from bench import digits, flood, report
+from bench.bare import bare_pbx, first_target
+from callrouter import settings
+from callrouter.asterisk.pbx import find
+from callrouter.errors import OperatorError
+from callrouter.resources import resource
+from demo.addresses import SIP_PORT
+from demo.centre import Centre
+
+LIMIT_S: Final = 180
+DIGIT: Final = "1"
+TRUNK: Final = "telco"
+CALLER_HZ, AGENCY_HZ = 600, 1150
+WARM_UP_S: Final = 5
+ROUNDS, ROUND_S = 3, 10
+QUICK_ROUNDS, QUICK_ROUND_S = 1, 5
+CALLS: Final = 20
+BUSY: Final = 0.5
+"""Load for each core, before anything is started, from which on times say more of the machine than of us."""
+_ROOT: Final = Path(__file__).resolve().parents[1]
+
+
+class Bench:
+    """One run; `figures` fills up as it goes."""
+
+    def __init__(self, centre: Centre, console: Console, figures: report.Figures, *, quick: bool) -> None:
+        self._centre = centre
+        self._console = console
+        self.figures = figures
+        self._rounds, self._seconds = (QUICK_ROUNDS, QUICK_ROUND_S) if quick else (ROUNDS, ROUND_S)
+        self._agency = first_target(centre.table, DIGIT)
+        self._begun = 0
+
+    async def run(self, folder: Path) -> None:
+        """Measure everything."""
+        self._memory("after its start")
+        async with bare_pbx(folder, self._centre, DIGIT) as bare:
+            await self._digits(bare, f"{self._centre.settings.sip_host}:{self._centre.settings.sip_port}")
+        await self._flood()
+        self._memory("after the flood")
+        report.judge_memory(self.figures)
+
+    # ------------------------------------------------------------------ digit to INVITE
+    async def _digits(self, bare: str, ours: str) -> None:
+        self._console.print(f"warm-up: {digits.RATE * WARM_UP_S} calls each")
+        await self._round(bare, WARM_UP_S)
+        await self._round(ours, WARM_UP_S)
+        await self._at_rest()
+        self._memory(f"after {digits.RATE * WARM_UP_S} calls")
+        of_bare: list[digits.Round] = []
+        of_ours: list[digits.Round] = []
+        for n in range(self._rounds):
+            turns = [(bare, of_bare, "bare dialplan"), (ours, of_ours, "callrouter")]
+            for pbx, rounds, name in turns if n % 2 == 0 else reversed(turns):
+                rounds.append(await self._round(pbx, self._seconds))
+                spread = report.spread(rounds[-1].delays_s)
+                told = f"median {spread.median_ms:.2f} ms, p99 {spread.p99_ms:.2f} ms" if spread else "no call came"
+                self._console.print(f"round {n + 1}, {name}: {told}")
+        await self._at_rest()
+        report.judge_digits(self.figures, of_bare, of_ours)
+
+    async def _round(self, pbx: str, seconds: int) -> digits.Round:
+        self._begun += 1
+        return await digits.measure(
+            digits.sipp_command(self._centre.settings.pbx_root),
+            pbx,
+            self._centre.trunk_hosts[TRUNK],
+            (self._centre.trunk_hosts[self._agency.trunk], SIP_PORT),
+            prefix=f"0812{self._begun:03d}",
+            digit=DIGIT,
+            seconds=seconds,
+        )
+
+    # ------------------------------------------------------------------ flood
+    async def _flood(self) -> None:
+        self._console.print(f"flood: {CALLS} calls in it, {CALLS} after it")
+        centre = self._centre
+        caller = await centre.phone(TRUNK, CALLER_HZ)
+        agency = await centre.phone(self._agency.trunk, AGENCY_HZ)
+        outcome = await flood.calls_in_a_flood(centre, caller, agency, DIGIT, CALLS)
+        self.figures.wrong += outcome.wrong
+        self.figures.flood = outcome.as_figures()
+
+    # ------------------------------------------------------------------ memory
+    def _memory(self, when: str) -> None:
+        status = Path(f"/proc/{self._centre.service_pid}/status").read_text()
+        kib = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
+        self.figures.memory_mb[when] = kib * 1024 / 1e6
+
+    async def _at_rest(self) -> None:
+        """Until no call is left, and every one is told of."""
+        async with asyncio.timeout(20):
+            while await self._centre.live() or "0 active channels" not in await self._centre.pbx.rx(
+                "core show channels count"
+            ):
+                await asyncio.sleep(0.1)
+
+
+def _table() -> dict[str, Any]:
+    table: dict[str, Any] = YAML(typ="safe").load(resource("examples") / "kab-malang.yaml")
+    return table
+
+
+async def _run(console: Console, figures: report.Figures, *, quick: bool) -> None:
+    asterisk = await find(settings.load().pbx_root)
+    figures.machine = report.machine(asterisk.version, f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
+    with tempfile.TemporaryDirectory(prefix="callrouter-bench-") as name:
+        folder = Path(name)
+        async with (
+            asyncio.timeout(LIMIT_S),
+            Centre(folder / "ours", _table(), say=lambda line: console.print(f"  {line}")) as centre,
+        ):
+            await Bench(centre, console, figures, quick=quick).run(folder / "bare")
+
+
+def _write(figures: report.Figures, *, quick: bool) -> None:
+    (_ROOT / "build").mkdir(exist_ok=True)
+    (_ROOT / "build" / "bench.json").write_text(figures.as_json())
+    if not quick:
+        (_ROOT / "docs" / "bench.md").write_text(report.as_page(figures))
+
+
+def main() -> int:
+    """Measure, tell and write."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Figures of a centre on loopback.")
+    parser.add_argument("--quick", action="store_true", help=f"one round of {QUICK_ROUND_S} s; writes no page")
+    quick = parser.parse_args().quick
+    console = Console(highlight=False, width=max(110, Console().width))
+    figures = report.Figures("make bench" + (" ARGS=--quick" if quick else ""))
+    try:
+        asyncio.run(_run(console, figures, quick=quick))
+    except OperatorError as error:
+        console.print(f"callrouter: {error.what}\n  -> {error.remedy}")
+        return 2
+    except TimeoutError:
+        console.print(f"[red]went wrong:[/red] not done within {LIMIT_S} s, or a part of it did not come to rest")
+        return 1
+    console.print(report.as_table(figures))
+    if float(figures.machine["load before"]) > BUSY * float(figures.machine["cores"]):
+        console.print("The machine was busy with other work before this began: times are longer than they need be.")
+    _write(figures, quick=quick)
+    for wrong in figures.wrong:
+        console.print(f"[red]went wrong:[/red] {wrong}")
+    return 1 if figures.wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
