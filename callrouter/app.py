@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import gc
 import os
+import resource
 import signal
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import structlog
@@ -15,7 +17,7 @@ from callrouter import __version__
 from callrouter.api.server import ApiServer
 from callrouter.asterisk.agi import AgiServer
 from callrouter.asterisk.agi_session import AgiSession
-from callrouter.asterisk.ami import AmiLink, AmiRefused, AmiUnavailable
+from callrouter.asterisk.ami import AmiEvent, AmiLink, AmiRefused, AmiUnavailable
 from callrouter.asterisk.check import PbxCheck
 from callrouter.asterisk.dialplan import Dialplan, arrival
 from callrouter.asterisk.hep import HepReceiver
@@ -47,6 +49,7 @@ log = structlog.get_logger(__name__)
 SESSION_GRACE_S = 5.0
 FLUSH_S = 5.0
 FREE_QUEUE = 1_000
+DESCRIPTORS = 8_192
 TOLD_PROMPTS = 5
 """Missing prompts that a message names."""
 
@@ -64,9 +67,9 @@ class Service:
         self.journal = JournalReader(settings.journal_dir, settings.node, Journal(database))
         self.board = Board()
         self._to_free: asyncio.Queue[str] = asyncio.Queue(FREE_QUEUE)
-        self._watch = Watch(self.board, self.writer, clock, self.journal.ring, self._free_soon)
         snapshot = snapshot_of(version, table)
         self._sessions = Sessions(lambda: snapshot, self.writer, clock)
+        self._watch = Watch(self.board, self.writer, clock, self._sessions.chosen, self.journal.ring, self._free_soon)
         self.agi = AgiServer(
             settings.agi_host,
             settings.agi_port,
@@ -187,7 +190,13 @@ class Service:
                 log.info("leg.not_freed", channel=channel, why=str(error))
 
 
-def _link(settings, name, keys: PbxSecrets, on_event, on_login) -> AmiLink:  # type: ignore[no-untyped-def]
+def _link(
+    settings: Settings,
+    name: str,
+    keys: PbxSecrets,
+    on_event: Callable[[AmiEvent], None],
+    on_login: Callable[[], Awaitable[None]],
+) -> AmiLink:
     return AmiLink(
         host=settings.ami_host,
         port=settings.ami_port,
@@ -257,6 +266,7 @@ def _require_journal(folder: Path) -> None:
 
 async def serve(settings: Settings) -> None:
     """Run the service until SIGTERM or SIGINT."""
+    _room_for_connections()
     service = await build(settings)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -265,6 +275,14 @@ async def serve(settings: Settings) -> None:
         await service.run()
     except ExceptionGroup as group:
         raise _first(group) or group from None
+
+
+def _room_for_connections() -> None:
+    """Lift the soft limit of descriptors: sessions and handshakes together exceed the 1,024 that is common."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _first(group: ExceptionGroup[Exception]) -> OperatorError | None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from callrouter import __version__, prepare, settings, up
+from callrouter import __version__, prepare, settings, settings_page, up
 from callrouter.app import serve as serve_forever
 from callrouter.bilingual import Bilingual, of_environment
 from callrouter.doctor import examine
@@ -70,6 +70,12 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
 def version() -> None:
     """Print the version."""
     typer.echo(__version__)
+
+
+@app.command("settings", help=_("Cetak halaman semua pengaturan.", "Print the page of all settings."))
+def print_settings() -> None:
+    """Print the page of all settings."""
+    typer.echo(settings_page.page(), nl=False)
 
 
 @app.command(

@@ -30,13 +30,16 @@ class Timers(BaseSettings):
     The defaults are what a caller should meet; tests use shorter ones.
     """
 
-    model_config = SettingsConfigDict(env_prefix="CALLROUTER_TIMER_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="CALLROUTER_TIMER_", use_attribute_docstrings=True, frozen=True, extra="forbid"
+    )
 
     lease_s: Seconds = 2
     """The service's time to answer a waiting call; then the PBX goes on alone."""
     digit_s: Seconds = 5
     """Silence after the menu before it is repeated."""
     menu_tries: Annotated[int, Field(ge=1, le=5)] = 3
+    """How often the menu is played to a caller who says nothing or presses a wrong digit."""
     no_progress_s: Annotated[int, Field(ge=1, le=15)] = 5
     """A trunk that gives no sign of ringing is given up after this."""
     confirm_s: Annotated[int, Field(ge=1, le=15)] = 4
@@ -46,6 +49,7 @@ class Timers(BaseSettings):
     member_ring_s: Annotated[int, Field(ge=1, le=60)] = 15
     """How long an operator's phone rings before the group is rung anew."""
     static_ring_s: Annotated[int, Field(ge=1, le=60)] = 25
+    """How long the static numbers ring."""
     after_s: Annotated[int, Field(ge=1, le=10)] = 4
     """After a talk that the callee ended: time to press 0 for an operator."""
     message_silence_s: Annotated[int, Field(ge=1, le=30)] = 5
@@ -55,7 +59,9 @@ class Timers(BaseSettings):
 class Settings(BaseSettings):
     """Everything that can be set. Paths are created where missing; see `load` for errors."""
 
-    model_config = SettingsConfigDict(env_prefix="CALLROUTER_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="CALLROUTER_", use_attribute_docstrings=True, frozen=True, extra="ignore"
+    )
 
     state: Path = Path(".state")
     """Folder for everything that is written: database, journal, rendered PBX configuration, prompts."""
@@ -69,22 +75,33 @@ class Settings(BaseSettings):
     """Language of messages to operators and admins."""
 
     sip_host: str = "127.0.0.1"
+    """Address on which the PBX takes SIP."""
     sip_port: Port = 5060
+    """Its port (UDP)."""
     rtp_from: Port = 20000
+    """First port of the PBX for sound."""
     rtp_to: Port = 29999
+    """Last port of the PBX for sound."""
     agi_host: str = "127.0.0.1"
+    """Address on which the service takes the PBX's questions."""
     agi_port: Port = 4573
+    """Its port."""
     agi_peers: Annotated[tuple[str, ...], NoDecode] = ("127.0.0.1",)
     """Addresses that may ask over AGI: the PBX's."""
     ami_host: str = "127.0.0.1"
+    """Address of the PBX's manager interface."""
     ami_port: Port = 5038
+    """Its port."""
     ami_peers: Annotated[tuple[str, ...], NoDecode] = ("127.0.0.0/255.0.0.0",)
     """Networks from which the PBX takes AMI logins: the service's."""
     api_host: str = "127.0.0.1"
+    """Address of the REST surface."""
     api_port: Port = 8112
+    """Its port."""
     hep_host: str = "127.0.0.1"
+    """Address on which the service takes the PBX's copies of SIP messages."""
     hep_port: Port = 9060
-    """Where the PBX sends copies of SIP messages (UDP), taken from `agi_peers` only: refused calls are counted."""
+    """Its port (UDP); senders are those of `agi_peers`. Refused calls are counted from the copies."""
     allow_public_bind: bool = False
     """Must be true before AGI or REST may listen on anything but loopback."""
 
@@ -94,12 +111,16 @@ class Settings(BaseSettings):
     """TZ of the PBX process; unset: the host's. The centre's zone is the table's, whatever this says."""
 
     log_format: Annotated[str, Field(pattern="^(json|text)$")] = "json"
+    """One JSON object a line, or text for a terminal."""
     log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
+    """The least that is logged."""
 
     max_sessions: Annotated[int, Field(ge=1, le=10_000)] = 500
     """AGI sessions at once; one more is refused, and the PBX serves that caller alone."""
     writer_queue: Annotated[int, Field(ge=10, le=1_000_000)] = 10_000
+    """Notes for the database that may wait; more are left to the journal."""
     timers: Timers = Field(default_factory=Timers)
+    """How long things may take: each is a setting of its own, CALLROUTER_TIMER_…"""
 
     @field_validator("sip_host", "agi_host", "ami_host", "api_host", "hep_host")
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import socket
@@ -45,13 +46,19 @@ class Addresses:
         self._lock.close()
 
 
+def free_ports(number: int, host: str = "127.0.0.1") -> list[int]:
+    """Return TCP ports that are free at this moment, each another."""
+    with contextlib.ExitStack() as held:
+        probes = [held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) for _ in range(number)]
+        for probe in probes:
+            probe.bind((host, 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+
+
 def free_port(host: str = "127.0.0.1") -> int:
-    """Return a TCP port that is free at this moment."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return one TCP port that is free at this moment."""
+    (port,) = free_ports(1, host)
+    return port
 
 
 def _locked(file: IO[str]) -> bool:

@@ -19,7 +19,7 @@ from callrouter import prepare, settings
 from callrouter.asterisk.pbx import Pbx
 from callrouter.asterisk.render import PbxSecrets
 from callrouter.routing.table import RoutingTable
-from demo.addresses import SIP_PORT, Addresses, free_port
+from demo.addresses import SIP_PORT, Addresses, free_ports
 from demo.softphone import Account, Softphone
 
 READY_S: Final = 30.0
@@ -80,13 +80,15 @@ class Centre:
         await self._close()
 
     async def _close(self) -> None:
-        await self._phones.aclose()
-        await self.stop_service()
-        if self._http is not None:
-            await self._http.close()
-        if hasattr(self, "pbx"):
-            await self.pbx.stop()
-        self.addresses.close()
+        # Pushed in the order of their start: the telephones end first, and whatever one end fails, the others follow.
+        async with contextlib.AsyncExitStack() as ends:
+            ends.callback(self.addresses.close)
+            if hasattr(self, "pbx"):
+                ends.push_async_callback(self.pbx.stop)
+            if self._http is not None:
+                ends.push_async_callback(self._http.close)
+            ends.push_async_callback(self.stop_service)
+            ends.push_async_callback(self._phones.aclose)
 
     # ------------------------------------------------------------------ set-up
     def _write_table(self) -> None:
@@ -105,15 +107,16 @@ class Centre:
             YAML(typ="safe").dump(table, file)
 
     def _overrides(self) -> dict[str, Any]:
+        agi, ami, api = free_ports(3)
         return {
             "state": self._folder / "state",
             "sip_host": self.addresses.host(_PBX_HOST),
             "sip_port": SIP_PORT,
             "rtp_from": self.addresses.rtp_from,
             "rtp_to": self.addresses.rtp_to,
-            "agi_port": free_port(),
-            "ami_port": free_port(),
-            "api_port": free_port(),
+            "agi_port": agi,
+            "ami_port": ami,
+            "api_port": api,
             "hep_host": self.addresses.host(_PBX_HOST),
             "timers": settings.Timers.model_validate(self._timers),
             **self._extra,
@@ -149,7 +152,9 @@ class Centre:
         return self._service.pid if self._service and self._service.returncode is None else None
 
     async def start_service(self, *, wait: bool = True) -> None:
-        """Start the service and wait until it is ready. RuntimeError with its last lines if it is not."""
+        """Start the service, unless it runs, and wait until it is ready; RuntimeError with its last lines if not."""
+        if self.service_pid is not None:
+            return
         with self.service_log.open("ab") as log:
             self._service = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "callrouter", "serve"),

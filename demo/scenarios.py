@@ -8,7 +8,7 @@ import time
 from typing import Final
 
 from demo.softphone import Answer, Reject, RingOnly
-from demo.stage import DAMKAR_HZ, Scenario, Stage, Times, WentWrong
+from demo.stage import DAMKAR_HZ, Scenario, Stage, Times, WentWrong, said
 
 MESSAGE_BYTES: Final = 40_000
 
@@ -18,7 +18,7 @@ async def agency_answers(stage: Stage, number: str) -> Times:
     await stage.damkar.behave(Answer(0.4))
     call = await stage.ring_112(number, "1")
     agency = await stage.rings(stage.damkar, 5, number)
-    await agency.until_hears_speech(within=5)
+    await said(agency.until_hears_speech(within=5), "no sound reaches the agency's phone: it is not told, nor joined")
     stage.tell("damkar", "is told what it is about")
     human = await stage.talk(call, agency, stage.damkar)
     await call.hangup()
@@ -108,6 +108,7 @@ async def service_killed_while_they_talk(stage: Stage, number: str) -> Times:
 
 async def service_away(stage: Stage, number: str) -> Times:
     """The service is away: operators ring all the same, and the incident is there afterwards."""
+    await stage.centre.kill_service()
     call = await stage.caller.dial(stage.centre.number, user=number)
     stage.tell(number, "dials 112 while the service is away")
     operator = await stage.rings(stage.op1, 6, number)

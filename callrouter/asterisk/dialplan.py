@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
 from uuid import UUID
 
 from callrouter.asterisk import variables as v
 from callrouter.asterisk.plan_codec import encode
 from callrouter.calls.lines import BadLine, decoded, microseconds
 from callrouter.calls.menu import MenuData
-from callrouter.calls.ports import Arrival, Line, LineFailed, MenuResult
+from callrouter.calls.ports import Arrival, Line, LineFailed, Plans
 from callrouter.calls.records import Opened
-from callrouter.routing.plan import Plan
-
-MENU_DEADLINE_S: Final = 240.0
-"""The menu ends by itself long before: tries x (clips of at most 25 s + silence), and four changes of language."""
 
 
 class Dialplan:
@@ -23,28 +18,28 @@ class Dialplan:
     def __init__(self, line: Line) -> None:
         self._line = line
 
-    async def menu(self, data: MenuData) -> MenuResult:
-        """Set the menu's data, run it, and read what it ended in."""
-        values = {v.MENU_SWITCH: data.switch}
-        for language in data.languages:
-            values[v.MENU_TEXT + language] = "&".join(f"cr/{clip}" for clip in data.clips[language])
-            values[v.NEXT_LANGUAGE + language] = data.next_language(language).value
-        values |= {v.MENU_CATEGORY + digit: category for digit, category in data.meaning.items()}
-        await self._line.set_variables(values)
-        await self._line.gosub(v.CONTEXT_MENU, within_s=MENU_DEADLINE_S)
-        return MenuResult(
-            choice=await self._line.get_variable(v.CHOICE),
-            language=await self._line.get_variable(v.LANGUAGE),
-        )
-
-    async def hand_over(self, plan: Plan) -> str:
-        """Set the plan: one variable, so that the PBX has all of it or nothing."""
+    async def hand_over(self, menu: MenuData | None, plans: Plans) -> None:
+        """Set everything as variables of the channel, and last the word that it is all there."""
+        values = _menu(menu) if menu else {}
         try:
-            text = encode(plan)
+            values[v.PLAN + v.OTHER] = encode(plans.other)
+            values |= {v.PLAN + digit: encode(plan) for digit, plan in plans.by_digit.items()}
+            values |= {
+                f"{v.PLAN}{digit or v.OTHER}_{language}": encode(plan)
+                for (language, digit), plan in plans.in_language.items()
+            }
         except ValueError as error:
             raise LineFailed(str(error)) from error
-        await self._line.set_variables({v.PLAN: text})
-        return text
+        await self._line.set_variables(values | {v.READY: "yes"})
+
+
+def _menu(data: MenuData) -> dict[str, str]:
+    values = {v.MENU_SWITCH: data.switch}
+    for language in data.languages:
+        values[v.MENU_TEXT + language] = "&".join(f"cr/{clip}" for clip in data.clips[language])
+        if data.switch:
+            values[v.NEXT_LANGUAGE + language] = data.next_language(language).value
+    return values
 
 
 def arrival(args: tuple[str, ...], channel: str, uniqueid: str) -> Arrival:

@@ -9,7 +9,7 @@ from callrouter.asterisk.variables import TRUNK_PREFIX
 from callrouter.bilingual import Bilingual
 from callrouter.errors import OperatorError
 from callrouter.routing.decide import compile_table, plan_of
-from callrouter.routing.table import MAX_PRIORITY, RoutingTable
+from callrouter.routing.table import RoutingTable
 
 _QUEUE_SECTIONS: Final = ("general", "callrouter")
 """Sections of queues.conf that are no ring groups."""
@@ -22,7 +22,9 @@ def require_fits(table: RoutingTable) -> None:
     compiled = compile_table(table, _LONGEST_VERSION)
     for route in table.routing.routes:
         try:
-            encode(plan_of(compiled, route, MAX_PRIORITY, came_by=None))
+            everyone: tuple[str | None, ...] = (None, *(c.key for c in table.routing.categories))
+            for category in route.when.category or everyone:
+                encode(plan_of(compiled, route, category, came_by=None))
         except PlanTooLong as error:
             raise OperatorError(
                 Bilingual(

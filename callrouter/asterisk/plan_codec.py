@@ -29,7 +29,7 @@ class PlanTooLong(ValueError):
 
 def encode(plan: Plan) -> str:
     """Return the value of CR_PLAN. Raises PlanTooLong, or ValueError for a character outside the closed alphabet."""
-    head = f"plan,{plan.version},{_part(plan.route or '')},{plan.urgency}"
+    head = f"plan,{plan.version},{_part(plan.route or '')},{plan.urgency},{_part(plan.category or '')}"
     text = "!".join((head, *(_step(step) for step in plan.steps)))
     if len(text) > MAX_PLAN_CHARS:
         raise PlanTooLong(plan.route, len(text))

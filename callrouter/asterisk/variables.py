@@ -5,23 +5,22 @@ from __future__ import annotations
 from typing import Final
 
 CALL: Final = "CR_CALL"
-PLAN: Final = "CR_PLAN"
-"""Set last: its presence is what sends a caller to the plan and not to the failsafe."""
+PLAN: Final = "CR_PLAN_"
+"""+ digit or `OTHER`, and + ``_`` + language where that makes a difference: the plan of that choice."""
+OTHER: Final = "other"
+READY: Final = "CR_READY"
+"""Set last, to ``yes``: without it the dialplan takes nothing of what was handed over, and runs its failsafe."""
 CHOICE: Final = "CR_CHOICE"
 CATEGORY: Final = "CR_CATEGORY"
 LANGUAGE: Final = "CR_LANG"
 STAGE: Final = "CR_STAGE"
 
-MENU_DIGITS: Final = "CR_MENU_DIGITS"
 MENU_SWITCH: Final = "CR_MENU_SWITCH"
 MENU_TEXT: Final = "CR_MENU_"
 """+ language: the clips of the menu, joined by ``&``."""
-MENU_CATEGORY: Final = "CR_CAT_"
-"""+ digit: the category's key."""
 NEXT_LANGUAGE: Final = "CR_NEXT_LANG_"
 """+ language: the one that the switch digit leads to."""
 
-CONTEXT_MENU: Final = "callrouter-menu"
 CONTEXTS: Final = (
     "callrouter-from-carrier",
     "callrouter-from-agency",
@@ -29,7 +28,7 @@ CONTEXTS: Final = (
     "callrouter-from-operator",
     "callrouter-112",
     "callrouter-next",
-    CONTEXT_MENU,
+    "callrouter-menu",
     "callrouter-plan",
     "callrouter-step",
     "callrouter-queue-exit",

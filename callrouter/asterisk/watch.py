@@ -13,7 +13,7 @@ from callrouter.asterisk.ami import AmiAnswer, AmiEvent
 from callrouter.calls.board import Board, Seen
 from callrouter.calls.lines import decoded, microseconds
 from callrouter.calls.live import Stage
-from callrouter.calls.ports import CallJoined, Clock, Writer
+from callrouter.calls.ports import CallJoined, Chosen, Clock, Writer
 
 log = structlog.get_logger(__name__)
 
@@ -31,19 +31,26 @@ STATUS_VARIABLES: Final = (
 
 
 class Watch:
-    """Translates events. `doorbell` is rung when the PBX has written a record; `free` hangs up a leg."""
+    """Translates events.
+
+    chosen:   told what a caller chose, and which plan the PBX took for it
+    doorbell: rung when the PBX has written a record
+    free:     hangs up a leg
+    """
 
     def __init__(
         self,
         board: Board,
         writer: Writer,
         clock: Clock,
+        chosen: Callable[[Chosen], None],
         doorbell: Callable[[], None],
         free: Callable[[str], None],
     ) -> None:
         self._board = board
         self._writer = writer
         self._clock = clock
+        self._chosen = chosen
         self._doorbell = doorbell
         self._free = free
         self.failsafe_calls = 0
@@ -79,6 +86,8 @@ class Watch:
             case v.EVENT_STAGE:
                 self._board.moved(_seen(call, fields))
             case v.EVENT_CHOICE:
+                if fields["Path"] == "service":
+                    self._chosen(_choice(call, fields))
                 self._board.chose(call, fields.get("Category", ""))
             case v.EVENT_HUMAN:
                 by = fields.get("By", "")
@@ -114,6 +123,20 @@ def endpoint_of(channel: str) -> str:
     """
     technology, _, rest = channel.partition("/")
     return "" if technology == "Local" else rest.rsplit("-", 1)[0]
+
+
+def _choice(call: UUID, fields: dict[str, str]) -> Chosen:
+    return Chosen(
+        call=call,
+        origin=fields["Origin"],
+        trunk=fields["Trunk"],
+        choice=fields["Choice"],
+        category=fields.get("Category", ""),
+        language=fields["Lang"],
+        version=int(fields["Version"]),
+        route=fields.get("Route", ""),
+        plan_text=decoded(fields["Plan"]),
+    )
 
 
 def _seen(call: UUID, fields: dict[str, str]) -> Seen:

@@ -83,9 +83,9 @@ class Board:
             entry.ringing.clear()
 
     def chose(self, call: UUID, category: str) -> None:
-        """The caller chose a category."""
+        """The PBX took the plan of what the caller chose; `category` is empty where he chose none."""
         if entry := self._calls.get(call):
-            entry.seen = replace(entry.seen, category=category)
+            entry.seen = replace(entry.seen, stage=Stage.PLAN, category=category)
 
     def rings(self, linkedid: str, channel: str, endpoint: str) -> None:
         """A leg of the call begins to ring; one without an endpoint of its own (`endpoint` empty) is not shown."""

@@ -10,6 +10,7 @@ from callrouter.calls.menu import MenuData
 from callrouter.calls.records import JournalBatch, Opened
 from callrouter.routing.facts import Facts
 from callrouter.routing.plan import Plan
+from callrouter.routing.table import Language
 
 
 class CallerGone(Exception):
@@ -38,29 +39,46 @@ class Line(Protocol):
     async def set_variables(self, values: dict[str, str]) -> None:
         """Set channel variables, in order."""
 
-    async def get_variable(self, name: str) -> str:
-        """Return a channel variable; empty where it is not set."""
-
-    async def gosub(self, context: str, *, within_s: float) -> None:
-        """Run a subroutine of the dialplan; LineFailed if it takes longer than `within_s` seconds."""
-
 
 @dataclass(frozen=True, slots=True)
-class MenuResult:
-    """What the menu ended in: `choice` is a digit, operator, silent, wrong or none; `language` the last one heard."""
+class Plans:
+    """A plan for whatever the caller may choose.
 
-    choice: str
-    language: str
+    by_digit: the plan of each digit that means a category; other: of everything else (0, silence, wrong digits)
+    in_language: what differs from these in another language, by language and digit (None: other)
+    """
+
+    by_digit: dict[str, Plan]
+    other: Plan
+    in_language: dict[tuple[Language, str | None], Plan]
 
 
 class DialplanTalk(Protocol):
-    """What a session says to the dialplan about its caller. Every method raises CallerGone or LineFailed."""
+    """What a session says to the dialplan about its caller. Raises CallerGone or LineFailed."""
 
-    async def menu(self, data: MenuData) -> MenuResult:
-        """Play the menu to the caller and return what he chose."""
+    async def hand_over(self, menu: MenuData | None, plans: Plans) -> None:
+        """Give menu and plans to the PBX, which goes on by them; None: the caller is not asked.
 
-    async def hand_over(self, plan: Plan) -> str:
-        """Give the plan to the PBX, which goes on by it; return the text it was given."""
+        It has all of them or goes on as if it had none.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What the PBX told of a caller's choice and of the plan that it took.
+
+    choice: a digit, operator, silent, wrong or none; plan_text as it was handed over
+    """
+
+    call: UUID
+    origin: str
+    trunk: str
+    choice: str
+    category: str
+    language: str
+    version: int
+    route: str
+    plan_text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +90,13 @@ class CallOpened:
 
 @dataclass(frozen=True, slots=True)
 class CallRouted:
-    """To be stored: what was decided, from which facts; `at` in µs UTC; `plan_text` as handed to the PBX."""
+    """To be stored: what was decided, from which facts; `at` in µs UTC, `plan_text` as the PBX has it."""
 
     call: UUID
     at: int
     facts: Facts
-    plan: Plan
+    route: str
+    version: int
     plan_text: str
 
 

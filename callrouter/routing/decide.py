@@ -37,6 +37,8 @@ class CompiledTable:
     targets: dict[str, p.Target]
     groups: dict[str, RingGroup]
     urgency: dict[str | None, int]
+    by_language: bool
+    """True if a route asks for the caller's language: else one plan serves all."""
 
 
 def compile_table(table: RoutingTable, version: int) -> CompiledTable:
@@ -53,6 +55,7 @@ def compile_table(table: RoutingTable, version: int) -> CompiledTable:
             for c in a.contacts
         },
         groups={g.key: g for g in table.routing.ring_groups},
+        by_language=any(r.when.language for r in ordered),
         urgency={None: NO_CATEGORY_URGENCY} | {c.key: c.priority for c in table.routing.categories},
     )
 
@@ -66,17 +69,19 @@ def decide(compiled: CompiledTable, facts: Facts, now: datetime) -> p.Plan:  # n
     """
     category = facts.category if facts.category in compiled.by_category else None
     route = next((r for r in compiled.by_category[category] if _holds(r.when, facts)), None)
-    return plan_of(compiled, route, compiled.urgency[category], facts.trunk)
+    return plan_of(compiled, route, category, facts.trunk)
 
 
-def plan_of(compiled: CompiledTable, route: Route | None, urgency: int, came_by: str | None) -> p.Plan:
+def plan_of(compiled: CompiledTable, route: Route | None, category: str | None, came_by: str | None) -> p.Plan:
     """Return the plan of `route` for a call that came in by that trunk; without a route: the last resort alone."""
+    urgency = compiled.urgency[category]
     steps = tuple(_resolved(compiled, s, urgency, came_by) for s in route.steps) if route else ()
     return p.Plan(
         steps=(*(s for s in steps if s is not None), *last_resort(compiled, urgency)),
         route=route.key if route else None,
         urgency=urgency,
         version=compiled.version,
+        category=category,
     )
 
 

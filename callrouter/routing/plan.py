@@ -65,9 +65,11 @@ class Plan:
     route:       key of the route that won, or None where no route matched (operators at once)
     urgency:     the category's priority, 0 to 10; orders the queue
     version:     number of the table version that was asked
+    category:    key of what the caller chose; None where he chose nothing
     """
 
     steps: tuple[Step, ...]
     route: str | None
     urgency: int
     version: int
+    category: str | None = None

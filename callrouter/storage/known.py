@@ -211,8 +211,7 @@ def _opened(call: KnownCall, opened: Opened, source: Source) -> Added:
 
 
 def _routed(call: KnownCall, note: CallRouted) -> Added:
-    route = note.plan.route or ""
-    data = {"route": route, "version": note.plan.version, "category": note.facts.category or ""}
+    data = {"route": note.route, "version": note.version, "category": note.facts.category or ""}
     event = KnownEvent(call.incident, call.id, EventKind.ROUTED, str(note.at), note.at, SERVICE, data)
     if call.routed_at is not None and call.routed_at >= note.at:
         return Added(call, event)
@@ -220,8 +219,8 @@ def _routed(call: KnownCall, note: CallRouted) -> Added:
         call,
         routed_at=note.at,
         facts=note.facts.model_dump(mode="json"),
-        decided_route=route,
-        decided_version=note.plan.version,
+        decided_route=note.route,
+        decided_version=note.version,
         decided_plan=note.plan_text,
     )
     return Added(known, event)

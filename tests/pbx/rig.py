@@ -9,11 +9,12 @@ import re
 import struct
 import wave
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
+from bench import digits
 from callrouter.routing.table import Language, RoutingTable
 from demo.centre import Centre
 from demo.softphone import Answer, PhoneCall, RingOnly, Softphone
@@ -189,6 +190,11 @@ async def leftovers(rig: Rig, *, everything: bool = False, within: float = 5.0) 
             while left := [line for line in await resources(rig, everything=everything) if line not in rig.before]:
                 await asyncio.sleep(0.2)
     return left
+
+
+def sipp_command(rig: Rig) -> Sequence[str]:
+    """Return the words that run the SIPp of the PBX's folder."""
+    return digits.sipp_command(rig.centre.settings.pbx_root)
 
 
 def unexpected(complaints: list[str]) -> list[str]:

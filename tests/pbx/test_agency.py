@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from demo.softphone import Answer, DeadPeer, Reject, RingOnly
-from tests.pbx.rig import BPBD, CALLER, DAMKAR, OP1, SELULER, SUNYI, Rig, talk
+from tests.pbx.rig import BPBD, CALLER, DAMKAR, OP1, SELULER, SUNYI, Rig, sipp_command, talk
+from tests.pbx.sipp import sipp_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -172,6 +173,30 @@ async def test_agency_that_hangs_up_at_once_is_followed_by_the_next_step(
     outcomes = results(await rig.centre.incident_of(number))
     assert outcomes[0][1] in {"dropped", "short"}
     assert outcomes[1] == ("bpbd/piket", "talked")
+
+
+@pytest.mark.parametrize(
+    ("answer", "result", "cause"),
+    [
+        ("uas_302.xml", "busy", ""),
+        ("uas_503.xml", "congestion", "SIP 503"),
+        ("uas_603.xml", "unavailable", "SIP 603"),
+    ],
+)
+async def test_agency_that_redirects_or_refuses_leads_to_an_operator(
+    rig: Rig, number: str, answer: str, result: str, cause: str
+) -> None:
+    await rig.on_duty(rig.op1)
+    host = rig.centre.trunk_hosts["sipp"]
+    async with sipp_server(answer, host, 5060, keys={"contact": f"sip:112@{host}"}, prefix=sipp_command(rig)):
+        call = await rig.press(number, "8")
+        operator = await rig.op1.until_incoming(within=5)
+        await talk(call, operator, CALLER, OP1)
+        await call.hangup()
+    incident = await rig.centre.incident_of(number)
+    first, second = call_of(incident)["attempts"]
+    assert (first["result"], (first["cause"] or "")[:7], second["result"]) == (result, cause, "talked")
+    assert len([i for i in await rig.centre.incidents() if i["caller_number"] == number]) == 1
 
 
 async def test_human_who_presses_1_wins_against_a_voicemail(rig: Rig, number: str) -> None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from callrouter.asterisk.pbx import loader_command
-from tests.pbx.rig import Rig
+from tests.pbx.rig import Rig, sipp_command
 from tests.pbx.sipp import sipp
 from tests.pbx.test_agency import call_of
 
@@ -31,13 +29,6 @@ NAMES = {
     "empty": (b'""', None),
     "none": (b"", None),
 }
-
-
-def sipp_command(rig: Rig) -> Sequence[str]:
-    """Return the words that run the SIPp of the PBX's folder."""
-    root = rig.centre.settings.pbx_root
-    assert root is not None
-    return loader_command(root.resolve(), "usr/bin/sipp")
 
 
 @pytest.mark.parametrize("case", NAMES)

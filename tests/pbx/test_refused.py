@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from demo.softphone import Reject
-from tests.pbx.rig import BPBD, CALLER, Rig, talk
+from tests.pbx.rig import BPBD, CALLER, Rig, sipp_command, talk
 from tests.pbx.sipp import SippResult, sipp
-from tests.pbx.test_hostile import sipp_command
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

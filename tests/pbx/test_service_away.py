@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from demo.softphone import RingOnly
+from demo.softphone import Reject, RingOnly
 from tests.pbx.rig import CALLER, DAMKAR, OP1, SELULER, Rig, talk
 from tests.pbx.test_agency import call_of, results
 
@@ -69,24 +69,38 @@ async def test_kill_9_while_two_talk_leaves_them_talking(rig: Rig, number: str) 
 
 
 async def test_kill_9_in_the_menu_does_not_lose_the_choice(rig: Rig, number: str) -> None:
-    await rig.on_duty(rig.op1)
     call = await rig.call(number)
     await rig.centre.kill_service()
     await call.digits("1")
-    operator = await rig.op1.until_incoming(within=3)
-    await talk(call, operator, CALLER, OP1)
+    agency = await rig.damkar.until_incoming(within=3)
+    await talk(call, agency, CALLER, DAMKAR)
     await call.hangup()
     await rig.settle()
     await rig.centre.start_service()
     incident = await rig.centre.incident_of(number)
     stored = call_of(incident)
-    assert (incident["category"], stored["choice"], stored["path"]) == ("fire", "1", "failsafe")
+    assert (incident["state"], incident["category"], incident["outcome"]) == ("with_agency", "fire", "talked")
+    assert (stored["choice"], stored["path"], stored["route"]) == ("1", "service", "fire")
 
 
-async def test_service_stopped_after_the_digit_rings_operators_within_two_and_a_half_seconds(
-    rig: Rig, number: str
-) -> None:
+async def test_service_stopped_before_the_digit_brings_the_agency_all_the_same(rig: Rig, number: str) -> None:
+    call = await rig.call(number)
+    rig.centre.pause_service()
+    await call.digits("1")
+    pressed = time.monotonic()
+    agency = await rig.damkar.until_incoming(within=5)
+    assert agency.report().invited_s - pressed < 2.5
+    await talk(call, agency, CALLER, DAMKAR)
+    await call.hangup()
+    rig.centre.resume_service()
+    incident = await rig.centre.incident_of(number, within=15)
+    assert (incident["category"], call_of(incident)["path"]) == ("fire", "service")
+
+
+async def test_service_stopped_and_no_agency_to_be_had_brings_an_operator(rig: Rig, number: str) -> None:
     await rig.on_duty(rig.op1)
+    await rig.damkar.behave(Reject(486))
+    await rig.bpbd.behave(Reject(486))
     call = await rig.call(number)
     rig.centre.pause_service()
     await call.digits("1")
@@ -96,15 +110,17 @@ async def test_service_stopped_after_the_digit_rings_operators_within_two_and_a_
     await talk(call, operator, CALLER, OP1)
     await call.hangup()
     rig.centre.resume_service()
-    incident = await rig.centre.incident_of(number, within=15)
-    assert (incident["category"], call_of(incident)["path"]) == ("fire", "failsafe")
+    await rig.centre.incident_of(number, within=15)
 
 
-async def test_service_hanging_before_the_menu_lets_the_caller_go_after_the_lease(rig: Rig, number: str) -> None:
+async def test_service_hanging_before_the_menu_rings_operators_within_two_and_a_half_seconds(
+    rig: Rig, number: str
+) -> None:
     await rig.on_duty(rig.op1)
     rig.centre.pause_service()
     call = await rig.caller.dial(rig.centre.number, user=number)
     operator = await rig.op1.until_incoming(within=5)
+    assert operator.report().invited_s - call.report().invited_s < 2.5
     await talk(call, operator, CALLER, OP1)
     await call.hangup()
     rig.centre.resume_service()

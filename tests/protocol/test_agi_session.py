@@ -89,6 +89,23 @@ async def test_variables_are_set_in_order_one_confirmed_before_the_next() -> Non
 
 
 @pytest.mark.parametrize(
+    ("reply", "end"),
+    [(b"510 Invalid or unknown command\n", LineFailed), (b"511 dead channel\n", CallerGone), (b"", LineFailed)],
+)
+async def test_no_variable_is_set_behind_one_that_failed(reply: bytes, end: type[Exception]) -> None:
+    async def work(line: AgiSession) -> None:
+        await line.set_variables({"CR_A": "1", "CR_B": "2", "CR_READY": "yes"})
+
+    async with session(work) as (pbx, outcome):
+        await pbx.answer(b"200 result=1\n")
+        await pbx.hear()
+        await pbx.say(reply)
+        with pytest.raises(end):
+            await outcome.wait()
+        assert pbx.lines == ['SET VARIABLE "CR_A" "1"', 'SET VARIABLE "CR_B" "2"']
+
+
+@pytest.mark.parametrize(
     ("reply", "value"),
     [
         (b"200 result=1 (4)\n", "4"),

@@ -15,8 +15,6 @@ from callrouter.calls.ports import CallJoined, CallOpened, CallRouted, Note
 from callrouter.calls.records import Attempt, Ended, JournalBatch, Opened, Record
 from callrouter.incidents.model import Outcome, incident_id
 from callrouter.routing.facts import Choice, Facts, Origin
-from callrouter.routing.plan import Plan, Ring
-from callrouter.routing.plan import Record as TakeMessage
 from callrouter.routing.table import Language, TrunkKind
 from callrouter.storage import tables as t
 from callrouter.storage.database import Database
@@ -33,7 +31,6 @@ FACTS = Facts(
     trunk_kind=TrunkKind.CARRIER,
     language=Language.ID,
 )
-PLAN = Plan(steps=(Ring("centre", 90, 10, last=True), TakeMessage(60)), route="fire-day", urgency=9, version=1)
 PLAN_TEXT = "dial,damkar/pos-1,20;ringgroup,centre,90;record,60"
 
 TALKED_WITH_AGENCY = (
@@ -69,7 +66,7 @@ def given_opened(call: UUID | None = None, **changes: Any) -> Opened:
 
 
 def given_routed(call: UUID, **changes: Any) -> CallRouted:
-    return replace(CallRouted(call, AT + 4 * SECOND, FACTS, PLAN, PLAN_TEXT), **changes)
+    return replace(CallRouted(call, AT + 4 * SECOND, FACTS, "fire-day", 1, PLAN_TEXT), **changes)
 
 
 def given_joined(call: UUID, **changes: Any) -> CallJoined:

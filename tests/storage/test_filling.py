@@ -16,7 +16,6 @@ from callrouter.storage.database import Database
 from tests.storage.given import (
     AT,
     FACTS,
-    PLAN,
     PLAN_TEXT,
     SECOND,
     TALKED_WITH_AGENCY,
@@ -244,7 +243,7 @@ async def test_the_version_grows_with_changes_and_only_with_them(database: Datab
 
 async def test_the_failsafes_plan_is_not_mixed_with_what_was_decided(database: Database) -> None:
     call = uuid4()
-    late = given_routed(call, plan=replace(PLAN, route="late", version=7), plan_text="late plan")
+    late = given_routed(call, route="late", version=7, plan_text="late plan")
     ended = given_ended(call, path="failsafe", version=None, route="", plan="ringgroup,centre,90")
     await store(database, given_opened(call), ended, late)
     row = await one(database, t.call, id=call)

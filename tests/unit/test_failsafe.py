@@ -25,7 +25,7 @@ def test_operators_are_rung_then_the_static_numbers_then_the_last_resort() -> No
         Ring("operators", 90, 4, last=True),
         Record(MESSAGE_S),
     )
-    assert (plan.route, plan.urgency, plan.version) == ("failsafe", NO_CATEGORY_URGENCY, 4)
+    assert (plan.route, plan.urgency, plan.version, plan.category) == ("failsafe", NO_CATEGORY_URGENCY, 4, None)
 
 
 def test_table_without_static_numbers_goes_to_the_last_resort_at_once() -> None:
@@ -42,6 +42,7 @@ def test_failsafe_of_any_table_fits_and_ends_with_a_message(
     trunk = document["directory"]["trunks"][0]["key"]
     document["routing"]["static_numbers"] = [{"trunk": trunk, "number": number} for number in numbers]
     plan = static_plan(compile_table(RoutingTable.model_validate(document), 1), ring_s)
+    assert encode(plan).startswith(f"plan,1,failsafe,{NO_CATEGORY_URGENCY},!")
     assert encode(plan).endswith(f"!record,{MESSAGE_S}")
     dialled = [target.number for step in plan.steps if isinstance(step, Dial) for target in step.targets]
     assert dialled == numbers

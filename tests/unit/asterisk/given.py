@@ -16,27 +16,26 @@ from callrouter.settings import Settings
 
 @dataclass
 class Line:
-    """An AGI session that remembers; `answers` are the channel's variables, `fails` is raised by the subroutine."""
+    """An AGI session that remembers what was set, in order; `fails` is raised after `lasts` variables."""
 
-    answers: dict[str, str] = field(default_factory=dict)
-    variables: dict[str, str] = field(default_factory=dict)
-    ran: list[tuple[str, float]] = field(default_factory=list)
     fails: Exception | None = None
+    lasts: int = 0
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    """Every variable that was to be set, the one that failed included."""
     gone: bool = False
 
     async def set_variables(self, values: dict[str, str]) -> None:
-        """Set channel variables."""
-        self.variables |= values
+        """Set channel variables, in order."""
+        for name, value in values.items():
+            self.asked.append((name, value))
+            if self.fails and len(self.asked) > self.lasts:
+                raise self.fails
 
-    async def get_variable(self, name: str) -> str:
-        """Return a channel variable."""
-        return self.answers.get(name, "")
-
-    async def gosub(self, context: str, *, within_s: float) -> None:
-        """Run a subroutine."""
-        self.ran.append((context, within_s))
-        if self.fails:
-            raise self.fails
+    @property
+    def variables(self) -> dict[str, str]:
+        """What was set; each of them once."""
+        assert len(dict(self.asked)) == len(self.asked)
+        return dict(self.asked)
 
 
 def event(name: str, *headers: tuple[str, str], **fields: str) -> AmiEvent:

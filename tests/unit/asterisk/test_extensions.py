@@ -25,7 +25,7 @@ from tests.unit.routing.tables import small
 
 BUILT_IN = {"Answer", "Goto", "GotoIf", "Hangup", "NoOp", "Progress", "Set"}
 """Applications of the PBX's core, which no module brings."""
-LEASED = {"callrouter-112", "callrouter-next", "callrouter-menu", "callrouter-plan"}
+LEASED = {"callrouter-112", "callrouter-next"}
 """Where a caller may be when his lease runs out."""
 
 
@@ -88,7 +88,7 @@ def test_every_step_that_a_plan_can_have_is_known_to_the_dialplan(steps: list[Pr
             Dial((Target("a", "b", "t", "1", confirm=True),), 1, announce=True), Ring("g", 1, 1), Announce("wait"),
             Ring("g", 1, 1, last=True), Record(1),
         ),
-        "r", 5, 1,
+        "r", 5, 1, "c",
     )  # fmt: skip
     kinds = {step.split(",")[0] for step in encode(plan).split("!")}
     assert kinds | {"s", "unknown"} == {p.exten for p in steps if p.context == "callrouter-step"}
@@ -118,26 +118,91 @@ def test_every_context_that_can_hold_a_lease_has_a_way_out(steps: list[Priority]
     assert {p.context for p in steps if "TIMEOUT(absolute)=${CR_LEASE}" in p.arguments} < LEASED
 
 
-def test_lease_is_cleared_first_wherever_the_pbx_goes_on_alone(steps: list[Priority]) -> None:
-    for context in LEASED - {"callrouter-112"}:
-        first = of(steps, context)[0]
-        assert (first.application, first.arguments) == ("Set", "TIMEOUT(absolute)=0"), context
+def test_lease_is_cleared_first_where_the_pbx_goes_on_alone_and_is_never_set_again(steps: list[Priority]) -> None:
+    first = of(steps, "callrouter-next")[0]
+    assert (first.application, first.arguments) == ("Set", "TIMEOUT(absolute)=0")
+    assert {p.context for p in steps if "TIMEOUT(absolute)=${CR_LEASE}" in p.arguments} == {"callrouter-112"}
+    assert [p.context for p in steps if "TIMEOUT(" in p.arguments] == ["callrouter-112", "callrouter-next"]
 
 
 def test_under_a_lease_the_caller_enters_no_context_without_a_way_out(steps: list[Priority]) -> None:
-    for context in ("callrouter-112", "callrouter-menu"):
-        lines = of(steps, context)
-        (begin,) = [n for n, p in enumerate(lines) if p.arguments == "TIMEOUT(absolute)=${CR_LEASE}"]
-        assert {p.application for p in lines[begin + 1 :]} <= {"AGI", "Goto", "Return"}
+    lines = of(steps, "callrouter-112")
+    (begin,) = [n for n, p in enumerate(lines) if p.arguments == "TIMEOUT(absolute)=${CR_LEASE}"]
+    after = [(p.application, p.arguments.partition(",")[0]) for p in lines[begin + 1 :]]
+    assert after == [("AGI", "${CR_AGI}"), ("Goto", "callrouter-next")]
     for context in LEASED:
         gone_to = [re.split(r"[,?:]", p.arguments)[0] for p in of(steps, context, "T") if p.application == "Goto"]
         assert gone_to
         assert all(name in {"s", "callrouter-next"} for name in gone_to)
 
 
-def test_lease_that_lapses_with_a_plan_there_runs_the_plan(steps: list[Priority]) -> None:
+def test_lease_that_lapses_behind_the_services_last_word_goes_on_by_it(steps: list[Priority]) -> None:
     _, test, *_ = of(steps, "callrouter-next")
-    assert test.arguments == "$[${LEN(${CR_PLAN})}>0]?callrouter-plan,s,1"
+    assert (test.application, test.arguments) == ("GotoIf", '$["${CR_READY}"="yes"]?ours')
+
+
+# ---------------------------------------------------------------- what was handed over
+def test_nothing_but_the_service_says_that_all_is_there(steps: list[Priority]) -> None:
+    """It is unset before the service is asked, and the dialplan asks for it once."""
+    uses = [(p.context, p.arguments) for p in steps if "CR_READY" in p.arguments]
+    assert uses == [("callrouter-112", "CR_READY="), ("callrouter-next", '$["${CR_READY}"="yes"]?ours')]
+    arguments = [p.arguments for p in of(steps, "callrouter-112")]
+    (asked,) = [n for n, p in enumerate(of(steps, "callrouter-112")) if p.application == "AGI"]
+    assert arguments.index("CR_READY=") < asked
+    assert arguments.index("CR_PLAN=") < asked
+
+
+def test_service_is_asked_once_and_nothing_behind_it_waits_for_the_service(steps: list[Priority]) -> None:
+    asking = [p.context for p in steps if "AGI" in p.application]
+    assert asking == ["callrouter-112", "callrouter-doctor"]
+    entered = [p.context for p in steps if "callrouter-112" in p.arguments]
+    assert all(context.startswith("callrouter-from-") for context in entered)
+
+
+def test_plan_is_that_of_language_and_choice_then_of_the_choice_and_never_none(steps: list[Priority]) -> None:
+    lines = [(p.application, p.arguments) for p in of(steps, "callrouter-next")]
+    begin = lines.index(("Set", "CR_KEY=other"))
+    has_one = ("GotoIf", "$[${LEN(${CR_PLAN})}>0]?callrouter-plan,s,1")
+    assert lines[begin:] == [
+        ("Set", "CR_KEY=other"),
+        ("GotoIf", '$["${CR_MENU_${CR_LANG}}"=""]?decided'),
+        ("Gosub", "callrouter-menu,s,1"),
+        ("Set", "CR_PLAN=${CR_PLAN_${CR_KEY}_${CR_LANG}}"),
+        has_one,
+        ("Set", "CR_PLAN=${CR_PLAN_${CR_KEY}}"),
+        has_one,
+        ("Set", "CR_PLAN=${CR_FAILSAFE_PLAN}"),
+        ("Goto", "callrouter-plan,s,1"),
+    ]
+
+
+def test_digit_means_something_if_and_only_if_it_has_a_plan(steps: list[Priority]) -> None:
+    menu = [p.arguments for p in of(steps, "callrouter-menu")]
+    (test,) = [text for text in menu if text.endswith("?chosen")]
+    assert test == "$[${LEN(${CR_PLAN_${CR_DIGIT}})}>0]?chosen"
+    assert [text for text in menu if text.startswith("CR_KEY=")] == ["CR_KEY=${CR_DIGIT}"]
+    assert menu.index("CR_KEY=${CR_DIGIT}") == menu.index("CR_CHOICE=${CR_DIGIT}") + 1
+    before = menu[: menu.index(test)]
+    assert any(text.endswith('=""]?silent') for text in before), "CR_PLAN_ of no digit is never asked for"
+
+
+def test_head_of_a_plan_is_read_part_by_part(steps: list[Priority]) -> None:
+    head = encode(Plan((Record(1),), "r", 5, 1, "c")).split("!")[0].split(",")
+    lines = [p.arguments for p in of(steps, "callrouter-step", "plan")]
+    read = dict(reversed(text.split("=")) for text in lines if re.fullmatch(r"\w+=\$\{ARG\d\}", text))
+    assert {name: head[int(arg[5]) - 1] for arg, name in read.items()} == {
+        "CR_VERSION": "1",
+        "CR_ROUTE": "r",
+        "QUEUE_PRIO": "5",
+        "CR_CATEGORY": "c",
+    }
+    (told,) = [n for n, text in enumerate(lines) if text.startswith("CRChoice,")]
+    assert max(n for n, text in enumerate(lines) if "ARG" in text) < told
+
+
+def test_plan_that_is_told_fits_into_one_function_of_the_pbx() -> None:
+    """The PBX cuts what a function gives at 4,096 bytes (VAR_BUF_SIZE), and BASE64_ENCODE() makes four of three."""
+    assert 4 * -(-(1 + MAX_PLAN_CHARS) // 3) < 4_096
 
 
 # ---------------------------------------------------------------- what a caller sends
@@ -229,7 +294,7 @@ def test_every_variable_that_is_read_is_set_somewhere(dialplan: Path) -> None:
     given = {name for name, _ in globals_.lines}
     given |= set(re.findall(r"set_var = (CR_\w+)=", pjsip))
     given |= set(re.findall(r"(?:Set\(|Read\()(?:__|MASTER_CHANNEL\()?(CR_\w+)[=,)]", text))
-    by_service = {"CR_MENU_SWITCH", "CR_MENU_", "CR_NEXT_LANG_", "CR_CAT_"}
+    by_service = {"CR_MENU_SWITCH", "CR_MENU_", "CR_NEXT_LANG_", "CR_PLAN_"}
     by_parts = {"CR_ATTEMPT_"}
     used = set(re.findall(r"\$\{(CR_\w+)", text)) | set(re.findall(r"CUT\((CR_\w+)", text))
     assert used - given == by_service | by_parts

@@ -11,17 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callrouter.asterisk.dialplan import Dialplan
 from callrouter.asterisk.plan_codec import MAX_PLAN_CHARS, PlanTooLong, encode
 from callrouter.asterisk.render import MAX_STEPS
-from callrouter.calls.ports import LineFailed
 from callrouter.routing.decide import compile_table, decide
 from callrouter.routing.facts import Facts
 from callrouter.routing.plan import Announce, Dial, Plan, Record, Ring, Target
 from callrouter.routing.table import MAX_STEPS as MAX_ROUTE_STEPS
 from callrouter.routing.table import MAX_TARGETS, RoutingTable
-from tests.unit.asterisk.given import Line
-from tests.unit.routing.tables import citizen, facts, small, tables
+from tests.unit.routing.tables import facts, tables
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 AGENCY = Target("damkar", "posko", "damkar", "101", confirm=False)
@@ -29,8 +26,8 @@ MOBILE = Target("damkar", "piket", "telco", "+62811", confirm=True)
 END = (Ring("operators", 90, 7, last=True), Record(60))
 
 
-def plan(*steps: Dial | Ring | Announce | Record, route: str | None = "fire") -> Plan:
-    return Plan((*steps, *END), route=route, urgency=10, version=3)
+def plan(*steps: Dial | Ring | Announce | Record, route: str | None = "fire", category: str | None = "fire") -> Plan:
+    return Plan((*steps, *END), route=route, urgency=10, version=3, category=category)
 
 
 def fullest(targets: int) -> Dial:
@@ -42,7 +39,7 @@ def fullest(targets: int) -> Dial:
 def test_plan_is_written_step_by_step() -> None:
     text = encode(plan(Dial((AGENCY, MOBILE), 20, announce=True), Ring("operators", 30, 5), Announce("connecting")))
     assert text.split("!") == [
-        "plan,3,fire,10",
+        "plan,3,fire,10,fire",
         "dial,PJSIP/101@trunk-damkar&Local/c+62811_telco@callrouter-confirm/n,20,a,damkar/posko+damkar/piket",
         "ring,operators,30,5",
         "announce,connecting",
@@ -56,7 +53,11 @@ def test_step_without_announcement_says_so() -> None:
 
 
 def test_plan_of_no_route_leaves_the_route_empty() -> None:
-    assert encode(plan(route=None)).startswith("plan,3,,10!last,")
+    assert encode(plan(route=None)).startswith("plan,3,,10,fire!last,")
+
+
+def test_plan_of_no_choice_leaves_the_category_empty() -> None:
+    assert encode(plan(category=None)).startswith("plan,3,fire,10,!last,")
 
 
 @given(tables(), facts())
@@ -68,7 +69,8 @@ def test_every_plan_of_a_valid_table_is_in_the_closed_alphabet_or_too_long(table
         return
     assert len(text) <= MAX_PLAN_CHARS
     head, *steps = text.split("!")
-    assert re.fullmatch(r"plan,1,[a-z0-9-]*,\d{1,2}", head)
+    assert re.fullmatch(r"plan,1,[a-z0-9-]*,\d{1,2},[a-z0-9-]*", head)
+    assert head.split(",")[-1] == (decided.category or "")
     assert len(steps) == len(decided.steps) < MAX_STEPS
     for step in steps:
         assert re.fullmatch(
@@ -82,7 +84,9 @@ def test_every_plan_of_a_valid_table_is_in_the_closed_alphabet_or_too_long(table
 HOSTILE = st.text(min_size=1, max_size=12).filter(lambda text: not re.fullmatch(r"[A-Za-z0-9+-]*", text))
 
 
-@given(HOSTILE, st.sampled_from(["agency", "contact", "trunk", "number", "group", "prompt", "route", "last"]))
+@given(
+    HOSTILE, st.sampled_from(["agency", "contact", "trunk", "number", "group", "prompt", "route", "category", "last"])
+)
 def test_no_part_of_a_plan_can_become_a_second_step_or_a_function(text: str, where: str) -> None:
     match where:
         case "group":
@@ -93,6 +97,8 @@ def test_no_part_of_a_plan_can_become_a_second_step_or_a_function(text: str, whe
             given_plan = plan(Announce(text))
         case "route":
             given_plan = plan(route=text)
+        case "category":
+            given_plan = plan(category=text)
         case _:
             parts: dict[str, Any] = {where: text}
             given_plan = plan(Dial((replace(AGENCY, **parts),), 20, announce=True))
@@ -112,17 +118,3 @@ def test_longest_step_of_a_table_fits_and_the_fullest_route_does_not() -> None:
     assert len(encode(plan(fullest(MAX_TARGETS)))) <= MAX_PLAN_CHARS
     with pytest.raises(PlanTooLong, match="route 'fire'"):
         encode(plan(*[fullest(MAX_TARGETS)] * MAX_ROUTE_STEPS))
-
-
-async def test_plan_that_is_too_long_leaves_the_caller_to_the_failsafe_and_sets_nothing() -> None:
-    line = Line()
-    with pytest.raises(LineFailed, match="route 'fire'"):
-        await Dialplan(line).hand_over(plan(*[fullest(MAX_TARGETS)] * MAX_ROUTE_STEPS))
-    assert line.variables == {}
-
-
-async def test_plan_is_handed_over_as_one_variable() -> None:
-    line = Line()
-    decided = decide(compile_table(small(), 1), citizen(), NOW)
-    assert await Dialplan(line).hand_over(decided) == encode(decided)
-    assert line.variables == {"CR_PLAN": encode(decided)}

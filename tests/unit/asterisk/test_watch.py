@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -13,11 +15,16 @@ from callrouter.asterisk.ami import AmiEvent
 from callrouter.asterisk.watch import STATUS_VARIABLES, Watch, endpoint_of
 from callrouter.calls.board import Board
 from callrouter.calls.live import LiveCall, Stage
-from callrouter.calls.ports import CallJoined
+from callrouter.calls.ports import CallJoined, CallRouted
+from callrouter.calls.session import Sessions, snapshot_of
 from callrouter.resources import resource
+from callrouter.routing.facts import Choice
+from callrouter.routing.table import Language
 from tests.unit.asterisk.given import answer, event
 from tests.unit.calls.given import CALL, OTHER, Clock, Notes, at, sent, us
+from tests.unit.routing.tables import small
 
+PLAN_TEXT = "plan,7,fire,10,fire!dial,PJSIP/101@trunk-damkar,20,a,damkar/posko!last,operators,90!record,60"
 CALLER, LEG = "PJSIP/trunk-telco-00000001", "PJSIP/trunk-damkar-00000002"
 
 
@@ -32,7 +39,16 @@ class Rig:
 
     def __post_init__(self) -> None:
         """Build the watch."""
-        self.watch = Watch(self.board, self.notes, Clock(), lambda: self.rung.append("bell"), self.freed.append)
+        snapshot = snapshot_of(7, small())
+        self.sessions = Sessions(lambda: snapshot, self.notes, Clock())
+        self.watch = Watch(
+            self.board,
+            self.notes,
+            Clock(),
+            self.sessions.chosen,
+            lambda: self.rung.append("bell"),
+            self.freed.append,
+        )
 
     def take(self, *events: AmiEvent) -> None:
         """Hand on events in order."""
@@ -58,6 +74,19 @@ def user(kind: str, **fields: str) -> AmiEvent:
     return event("UserEvent", UserEvent=kind, Call=str(CALL), **fields)
 
 
+def choice(call: UUID = CALL, **changed: str) -> AmiEvent:
+    """Return what the dialplan tells when it takes a plan (callrouter-step, plan)."""
+    fields = {
+        "Path": "service", "Choice": "1", "Category": "fire", "Lang": "id", "Origin": "citizen", "Trunk": "telco",
+        "Version": "7", "Route": "fire", "Plan": sent(PLAN_TEXT, len(PLAN_TEXT)),
+    }  # fmt: skip
+    return event("UserEvent", UserEvent="CRChoice", Call=str(call), **(fields | changed))
+
+
+def without(given: AmiEvent, name: str) -> AmiEvent:
+    return event("UserEvent", **{key: value for key, value in given.fields.items() if key not in {"Event", name}})
+
+
 def rings(channel: str = LEG) -> AmiEvent:
     return event("DialBegin", Channel=CALLER, Linkedid="l1", DestChannel=channel, DestLinkedid="l1")
 
@@ -75,8 +104,10 @@ def test_stages_choice_ringing_and_talk_reach_the_board() -> None:
     rig = Rig()
     rig.take(stage("opened"), stage("menu"))
     assert (rig.only.stage, rig.only.number, rig.only.since) == (Stage.MENU, "0812", us(0))
-    rig.take(user("CRChoice", Choice="1", Category="fire"), stage("plan"), stage("agency"), rings())
-    assert (rig.only.category, rig.only.with_whom) == ("fire", ("trunk-damkar",))
+    rig.take(choice())
+    assert (rig.only.stage, rig.only.category) == (Stage.PLAN, "fire")
+    rig.take(stage("agency"), rings())
+    assert (rig.only.stage, rig.only.category, rig.only.with_whom) == (Stage.AGENCY, "fire", ("trunk-damkar",))
     rig.take(user("CRHuman", By="trunk-damkar"))
     assert (rig.only.stage, rig.only.with_whom) == (Stage.TALKING, ("trunk-damkar",))
     rig.take(stage("after"))
@@ -84,6 +115,50 @@ def test_stages_choice_ringing_and_talk_reach_the_board() -> None:
     assert rig.rung == []
     rig.take(user("CRDoorbell"))
     assert (rig.board.live(), rig.rung) == ([], ["bell"])
+
+
+def test_choice_is_noted_with_the_plan_that_the_pbx_took() -> None:
+    rig = Rig()
+    rig.take(stage("menu"), choice(Lang="en", Version="6"))
+    (note,) = rig.notes.taken
+    assert isinstance(note, CallRouted)
+    assert (note.call, note.at, note.route, note.version, note.plan_text) == (CALL, us(0), "fire", 6, PLAN_TEXT)
+    assert (note.facts.category, note.facts.trunk, note.facts.language) == ("fire", "telco", Language.EN)
+
+
+def test_choice_is_noted_also_for_a_call_that_the_board_never_saw() -> None:
+    rig = Rig()
+    rig.take(choice())
+    assert [type(note) for note in rig.notes.taken] == [CallRouted]
+    assert rig.board.live() == []
+
+
+def test_caller_who_chose_nothing_is_noted_with_what_he_did() -> None:
+    rig = Rig()
+    rig.take(stage("menu"), choice(Choice="silent", Category="", Route=""))
+    (note,) = rig.notes.taken
+    assert isinstance(note, CallRouted)
+    assert (note.facts.category, note.facts.choice, note.route) == (None, Choice.SILENT, "")
+
+
+def test_plan_of_the_failsafe_is_shown_and_not_noted_as_decided() -> None:
+    rig = Rig()
+    rig.take(stage("opened"), choice(Path="failsafe", Choice="none", Category="", Route="failsafe"))
+    assert (rig.only.stage, rig.only.category) == (Stage.PLAN, "")
+    assert rig.notes.taken == []
+
+
+def test_dialplan_tells_of_a_choice_what_is_read_of_it() -> None:
+    dialplan = (resource("asterisk-config") / "extensions.conf").read_text()
+    (told,) = re.findall(r"UserEvent\(CRChoice,(.*)\)$", dialplan, re.MULTILINE)
+    template = dict(field.split(": ", 1) for field in told.split(","))
+    assert template == {
+        "Call": "${CR_CALL}", "Path": "${CR_PATH}", "Choice": "${CR_CHOICE}", "Category": "${CR_CATEGORY}",
+        "Lang": "${CR_LANG}", "Origin": "${CR_ORIGIN}", "Trunk": "${CR_TRUNK}", "Version": "${CR_VERSION}",
+        "Route": "${CR_ROUTE}", "Plan": "${BASE64_ENCODE(.${CR_PLAN})}",
+    }  # fmt: skip
+    assert template.keys() == choice().fields.keys() - {"Event", "UserEvent"}
+    assert re.findall(r"Set\(CR_PATH=(\w+)\)", dialplan) == ["service", "failsafe"]
 
 
 @pytest.mark.parametrize(("by", "with_agency"), [("trunk-damkar", True), ("op1", False), ("", False)])
@@ -131,6 +206,8 @@ def test_call_that_the_failsafe_served_is_counted_and_logged() -> None:
     assert [(entry["log_level"], entry["call"]) for entry in logs] == [("error", str(CALL))]
 
 
+NEEDED = ("Path", "Choice", "Lang", "Origin", "Trunk", "Version", "Plan")
+"""What a told choice cannot do without."""
 MALFORMED = [
     event("UserEvent"),
     event("UserEvent", UserEvent="CRStage", Call="no uuid"),
@@ -140,6 +217,14 @@ MALFORMED = [
     stage("plan", Opened="yesterday"),
     stage("plan", Number="L"),
     stage("plan", Number=""),
+    *(without(choice(Category="light"), name) for name in NEEDED),
+    *(choice(Category="light", **{name: "no such"}) for name in ("Origin", "Lang", "Version", "Plan")),
+    choice(Category="", Choice="no such"),
+    choice(Category="No Key"),
+    choice(Category="light", Plan="L"),
+    choice(Category="light", Plan=""),
+    choice(Category="light", Version=""),
+    event("UserEvent", **(choice().fields | {"Call": "no uuid"})),
     event("UserEvent", UserEvent="CRDoorbell", Call="{"),
     event("DialBegin", Channel=CALLER),
     event("DialBegin", DestChannel=LEG),
@@ -166,8 +251,46 @@ def test_malformed_event_changes_nothing(malformed: AmiEvent) -> None:
 
 NAMES = st.sampled_from(["UserEvent", "DialBegin", "Hangup", "HangupRequest", "SoftHangupRequest", "Status"])
 FIELDS = st.dictionaries(
-    st.sampled_from(["UserEvent", "Call", "Stage", "Opened", "Channel", "Linkedid", "DestChannel", "Number", "By"]),
-    st.sampled_from(["", "CRStage", "CRHuman", "CRDoorbell", str(CALL), "agency", at(0), sent("1"), CALLER, "l1"])
+    st.sampled_from(
+        [
+            "UserEvent",
+            "Call",
+            "Stage",
+            "Opened",
+            "Channel",
+            "Linkedid",
+            "DestChannel",
+            "Number",
+            "By",
+            "Path",
+            "Choice",
+            "Category",
+            "Lang",
+            "Origin",
+            "Trunk",
+            "Version",
+            "Plan",
+        ]
+    ),
+    st.sampled_from(
+        [
+            "",
+            "CRStage",
+            "CRChoice",
+            "service",
+            "citizen",
+            "id",
+            "1",
+            "CRHuman",
+            "CRDoorbell",
+            str(CALL),
+            "agency",
+            at(0),
+            sent("1"),
+            CALLER,
+            "l1",
+        ]
+    )
     | st.text(max_size=8),
 )
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 from uuid import UUID
 
 from callrouter.calls.menu import MenuData
-from callrouter.calls.ports import Arrival, MenuResult, Note
+from callrouter.calls.ports import Arrival, Chosen, Note, Plans
 from callrouter.calls.records import JournalBatch, Opened, Record
-from callrouter.routing.plan import Plan
 
 CALL = UUID("6f1c1d8e-7d3f-4b1f-9f5e-0d3b5f0f8a11")
 OTHER = UUID("0b6b1f9a-31c2-4f0e-8f43-9a4c6a2b7c22")
@@ -163,30 +163,43 @@ class Clock:
 
 @dataclass
 class Talk:
-    """What a session says to the dialplan: the menu ends in `result`, or a method raises."""
+    """What a session says to the dialplan: it takes all, or raises `fails`."""
 
-    result: MenuResult = field(default_factory=lambda: MenuResult("1", "id"))
-    in_menu: Exception | None = None
-    in_hand_over: Exception | None = None
-    menus: list[MenuData] = field(default_factory=list)
-    plans: list[Plan] = field(default_factory=list)
+    fails: Exception | None = None
+    menus: list[MenuData | None] = field(default_factory=list)
+    plans: list[Plans] = field(default_factory=list)
 
-    async def menu(self, data: MenuData) -> MenuResult:
-        """Play the menu."""
-        self.menus.append(data)
-        if self.in_menu:
-            raise self.in_menu
-        return self.result
+    async def hand_over(self, menu: MenuData | None, plans: Plans) -> None:
+        """Take menu and plans."""
+        if self.fails:
+            raise self.fails
+        self.menus.append(menu)
+        self.plans.append(plans)
 
-    async def hand_over(self, plan: Plan) -> str:
-        """Take the plan."""
-        if self.in_hand_over:
-            raise self.in_hand_over
-        self.plans.append(plan)
-        return f"text of {plan.route}"
+    @property
+    def had(self) -> Plans:
+        """What the one caller was given."""
+        (plans,) = self.plans
+        return plans
 
 
-def arrival(origin: str = "citizen", trunk: str = "telco") -> Arrival:
+def arrival(origin: str = "citizen", trunk: str = "telco", language: str = "id") -> Arrival:
     """Return what the PBX says of an arriving call."""
     opened = Opened(CALL, us(0), "pbx1", origin, trunk, "0812345", "", "PJSIP/trunk-telco-00000001", "1763760000.1")
-    return Arrival(opened, "id")
+    return Arrival(opened, language)
+
+
+def chosen(**changed: Any) -> Chosen:
+    """Return what the PBX tells of a caller who pressed 1."""
+    told = Chosen(
+        call=CALL,
+        origin="citizen",
+        trunk="telco",
+        choice="1",
+        category="fire",
+        language="id",
+        version=7,
+        route="fire",
+        plan_text="plan,7,fire,10,fire!record,60",
+    )
+    return replace(told, **changed)

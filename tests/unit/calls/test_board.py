@@ -59,6 +59,7 @@ def test_stages_follow_each_other_and_the_category_stays() -> None:
     board = Board()
     board.moved(seen(stage=Stage.MENU))
     board.chose(CALL, "fire")
+    assert (only(board).stage, only(board).category) == (Stage.PLAN, "fire")
     for stage in (Stage.PLAN, Stage.AGENCY, Stage.OPERATOR, Stage.MESSAGE, Stage.AFTER):
         board.moved(seen(stage=stage, language="en"))
         assert (only(board).stage, only(board).category, only(board).language) == (stage, "fire", "en")

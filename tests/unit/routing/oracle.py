@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 
-def decision(table: dict[str, Any], facts: dict[str, Any]) -> tuple[str | None, int, list[tuple[Any, ...]]]:
-    """Return the key of the route that wins (or None), the urgency, and the steps as tuples."""
+def decision(
+    table: dict[str, Any], facts: dict[str, Any]
+) -> tuple[str | None, str | None, int, list[tuple[Any, ...]]]:
+    """Return the keys of the route that wins and of the category (or None), the urgency, and the steps as tuples."""
     routing = table["routing"]
     urgency = 5
     category = None
@@ -30,7 +32,7 @@ def decision(table: dict[str, Any], facts: dict[str, Any]) -> tuple[str | None, 
     last = routing["last_resort"]
     steps.append(("ring", last["group"], last["seconds"], _places(routing, last["group"], urgency), True))
     steps.append(("record", 60))
-    return (winner["key"] if winner else None), urgency, steps
+    return (winner["key"] if winner else None), category, urgency, steps
 
 
 def _step(table: dict[str, Any], step: dict[str, Any], came_by: str | None, urgency: int) -> tuple[Any, ...]:

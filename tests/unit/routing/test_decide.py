@@ -43,8 +43,10 @@ def plain(step: p.Step) -> tuple[Any, ...]:
 @given(table=tables(), call=facts())
 def test_decision_equals_a_second_telling_of_the_rules(table: RoutingTable, call: Facts) -> None:
     found = plan(table, call)
-    route, urgency, steps = decision(table.model_dump(mode="json"), call.model_dump(mode="json"))
-    assert (found.route, found.urgency, [plain(s) for s in found.steps]) == (route, urgency, steps)
+    route, category, urgency, steps = decision(table.model_dump(mode="json"), call.model_dump(mode="json"))
+    assert (found.route, found.category, found.urgency) == (route, category, urgency)
+    assert [plain(s) for s in found.steps] == steps
+    assert found.version == 7
 
 
 @settings(max_examples=60, deadline=None)
@@ -85,6 +87,7 @@ def test_citizen_gets_the_agency_then_its_alternates_then_operators() -> None:
         route="fire",
         urgency=10,
         version=7,
+        category="fire",
     )
 
 
@@ -184,6 +187,28 @@ def test_route_matches_only_when_every_condition_holds(when: Document, call: Fac
         table["routing"]["routes"].append({"key": "special", "priority": 900, "when": when, "steps": steps})
 
     assert plan(small(add), call).route == route
+
+
+@settings(max_examples=100, deadline=None)
+@given(table=tables(), call=facts())
+def test_language_makes_a_difference_only_in_a_table_that_is_known_to_ask_for_it(
+    table: RoutingTable, call: Facts
+) -> None:
+    asks = any(r.when.language for r in table.routing.routes if not r.locked)
+    assert compile_table(table, 1).by_language is asks
+    found = {plan(table, call.model_copy(update={"language": language})) for language in Language}
+    assert asks or len(found) == 1
+
+
+def test_locked_route_does_not_count_as_one_that_asks_for_a_language() -> None:
+    def english(table: Document) -> None:
+        table["routing"]["routes"][0] |= {"when": {"language": ["en"]}}
+
+    def locked(table: Document) -> None:
+        english(table)
+        table["routing"]["routes"][0]["locked"] = True
+
+    assert [compile_table(small(change), 1).by_language for change in (english, locked)] == [True, False]
 
 
 def test_operators_own_phone_gets_a_plan_like_anyone() -> None:
