@@ -33,7 +33,7 @@ async def phones(centre: Centre) -> AsyncIterator[Rig]:
     await rig.warm_up()
     yield rig
     # A dead peer's INVITE is given up by SIP itself after 32 s (RFC 3261, timer B); its sockets live as long.
-    assert await leftovers(rig, everything=True, within=60) == []
+    assert await leftovers(rig, everything=True, within=60) == {}
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -43,7 +43,7 @@ async def rig(phones: Rig) -> AsyncIterator[Rig]:
     before = len(phones.centre.pbx.complaints())
     yield phones
     await phones.settle()
-    assert await leftovers(phones) == []
+    assert await leftovers(phones) == {}
     assert unexpected(phones.centre.pbx.complaints()[before:]) == []
 
 

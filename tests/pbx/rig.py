@@ -74,7 +74,7 @@ class Rig:
     early: Softphone
     op1: Softphone
     op2: Softphone
-    before: list[str]
+    before: Counter[str]
 
     @classmethod
     async def make(cls, centre: Centre) -> Self:
@@ -89,7 +89,7 @@ class Rig:
             centre.operator("op1", OP1, register=False),
             centre.operator("op2", OP2, register=False),
         )
-        return cls(centre, caller, damkar, bpbd, seluler, sunyi, early, op1, op2, [])
+        return cls(centre, caller, damkar, bpbd, seluler, sunyi, early, op1, op2, Counter())
 
     async def warm_up(self) -> None:
         """One call through everything; what is there afterwards is what an idle PBX has."""
@@ -160,36 +160,35 @@ async def talk(call: PhoneCall, other: PhoneCall, caller_hz: int, other_hz: int)
     await asyncio.gather(call.until_hears(other_hz, within=5), other.until_hears(caller_hz, within=5))
 
 
-async def resources(rig: Rig, *, everything: bool = True) -> list[str]:
+async def resources(rig: Rig, *, everything: bool = True) -> Counter[str]:
     """Return what the PBX holds for calls: channels, bridges, threads; with `everything` also descriptors of PBX and
-    service, by kind.
+    service, by kind. Each with its number.
     """
     pbx = rig.centre.pbx
     counts = await pbx.rx("core show channels count")
-    channels = re.findall(r"^\d+ (?:active channels?|active calls?)", counts, re.MULTILINE)
-    bridges = (await pbx.rx("bridge show all")).splitlines()[1:]
-    calls = [
-        *channels,
-        *(f"bridge {line}" for line in bridges if line.strip()),
-        f"threads in a call {(await pbx.rx('core show threads')).count('pbx_thread')}",
-    ]
-    if not everything:
-        return calls
-    return [
-        *calls,
-        *(f"pbx {line}" for line in _descriptors(pbx.pid)),
-        *(f"service {line}" for line in _descriptors(rig.centre.service_pid, only="socket")),
-    ]
+    held = Counter(
+        {what: int(n) for n, what in re.findall(r"^(\d+) (active channel|active call)", counts, re.MULTILINE)}
+    )
+    held["bridges"] = sum(1 for line in (await pbx.rx("bridge show all")).splitlines()[1:] if line.strip())
+    held["threads in a call"] = (await pbx.rx("core show threads")).count("pbx_thread")
+    if everything:
+        held += _descriptors("pbx", pbx.pid)
+        held += _descriptors("service", rig.centre.service_pid, only="socket")
+    return held
 
 
-async def leftovers(rig: Rig, *, everything: bool = False, within: float = 5.0) -> list[str]:
-    """Return what is there and was not after the warm-up call, once nothing is or `within` seconds have passed."""
-    left: list[str] = []
+async def leftovers(rig: Rig, *, everything: bool = False, within: float = 5.0) -> dict[str, str]:
+    """Return what there is more of than after the warm-up call, once nothing is or `within` seconds have passed."""
+    more: dict[str, str] = {}
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(within):
-            while left := [line for line in await resources(rig, everything=everything) if line not in rig.before]:
+            while more := _more(await resources(rig, everything=everything), rig.before):
                 await asyncio.sleep(0.2)
-    return left
+    return more
+
+
+def _more(held: Counter[str], before: Counter[str]) -> dict[str, str]:
+    return {what: f"{n}, {before[what]} before" for what, n in held.items() if n > before[what]}
 
 
 def sipp_command(rig: Rig) -> Sequence[str]:
@@ -202,10 +201,10 @@ def unexpected(complaints: list[str]) -> list[str]:
     return [line for line in complaints if not any(known in line for known in EXPECTED_WARNINGS)]
 
 
-def _descriptors(pid: int | None, *, only: str = "") -> list[str]:
-    """Return the kinds of open descriptors of a process, each with its number."""
+def _descriptors(whose: str, pid: int | None, *, only: str = "") -> Counter[str]:
     kinds: Counter[str] = Counter()
     for descriptor in Path(f"/proc/{pid}/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):
-            kinds[re.sub(r"\d+", "N", str(descriptor.readlink()))] += 1
-    return [f"{number} x {kind}" for kind, number in sorted(kinds.items()) if kind.startswith(only)]
+            kind = re.sub(r"\d+", "N", str(descriptor.readlink()))
+            kinds[f"{whose} {kind}"] += kind.startswith(only)
+    return kinds
