@@ -10,7 +10,7 @@ from callrouter.api.language import say
 from callrouter.bilingual import Bilingual
 from callrouter.calls import live, refused
 from callrouter.incidents import views
-from callrouter.incidents.model import EventKind, IncidentState, Outcome
+from callrouter.incidents.model import Attempt, EventKind, IncidentState, Outcome
 from callrouter.routing.table import Language
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -108,7 +108,7 @@ def _call(call: views.CallView) -> models.Call:
     )
 
 
-def _attempt(attempt: views.AttemptView) -> models.Attempt:
+def _attempt(attempt: Attempt) -> models.Attempt:
     return models.Attempt(
         n=attempt.n,
         kind=attempt.kind,

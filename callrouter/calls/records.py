@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from callrouter.incidents.model import Outcome
+from callrouter.incidents.model import Attempt, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,32 +31,6 @@ class Opened:
     name: str
     channel: str
     uniqueid: str
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One step of a plan, as it ran.
-
-    n:       from 1, in order
-    kind:    dial, ringgroup, announce, record, static
-    label:   what was tried: ``agency/contact`` names joined by ``+``, a ring group, a clip
-    pickup:  when a device answered; human: when a person was proven (None: never)
-    by:      endpoint that answered
-    result:  talked, short, busy, congestion, unavailable, noanswer, declined, dropped, full, nobody, timeout, left,
-             recorded, nothing, done, began (the caller left, or the PBX died, while it ran)
-    cause:   the SIP status of the last leg ("SIP 486 Busy Here"), or empty
-    """
-
-    n: int
-    kind: str
-    label: str
-    begun: int
-    pickup: int | None
-    human: int | None
-    ended: int | None
-    by: str
-    result: str
-    cause: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +65,8 @@ class Ended:
 
 
 Record = Opened | Ended
+
+__all__ = ["Attempt", "Ended", "JournalBatch", "Opened", "Record", "Rejected"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID, uuid5
 
@@ -53,3 +54,29 @@ class EventKind(StrEnum):
     ROUTED = "routed"
     JOINED = "joined"
     ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One step of a plan, as it ran.
+
+    n:       from 1, in order
+    kind:    dial, ringgroup, announce, record, static
+    label:   what was tried: ``agency/contact`` names joined by ``+``, a ring group, a clip
+    pickup:  when a device answered; human: when a person was proven (None: never)
+    by:      endpoint that answered
+    result:  talked, short, busy, congestion, unavailable, noanswer, declined, dropped, full, nobody, timeout, left,
+             recorded, nothing, done, began (the caller left, or the PBX died, while it ran)
+    cause:   the SIP status of the last leg ("SIP 486 Busy Here"), or empty
+    """
+
+    n: int
+    kind: str
+    label: str
+    begun: int
+    pickup: int | None
+    human: int | None
+    ended: int | None
+    by: str
+    result: str
+    cause: str

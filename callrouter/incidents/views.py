@@ -6,23 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
+from callrouter.incidents.model import Attempt
+
 MAX_PAGE = 200
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptView:
-    """One target tried for one call. Times in µs UTC."""
-
-    n: int
-    kind: str
-    label: str
-    begun: int
-    pickup: int | None
-    human: int | None
-    ended: int | None
-    by: str
-    result: str
-    cause: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +38,7 @@ class CallView:
     cause: str
     facts: dict[str, Any] | None
     plan: str
-    attempts: tuple[AttemptView, ...]
+    attempts: tuple[Attempt, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,9 @@ from uuid import UUID
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from callrouter.incidents.model import EventKind
+from callrouter.incidents.model import Attempt, EventKind
 from callrouter.incidents.views import (
     MAX_PAGE,
-    AttemptView,
     CallView,
     EventView,
     IncidentDetail,
@@ -99,7 +98,7 @@ async def _calls(connection: AsyncConnection, incident: UUID) -> tuple[CallView,
         select(t.call).where(t.call.c.incident == incident).order_by(t.call.c.opened_at, t.call.c.id)
     )
     calls = [KnownCall(**row._mapping) for row in rows]
-    attempts: dict[UUID, list[AttemptView]] = {call.id: [] for call in calls}
+    attempts: dict[UUID, list[Attempt]] = {call.id: [] for call in calls}
     for row in await connection.execute(
         select(t.attempt).where(t.attempt.c.call.in_(attempts)).order_by(t.attempt.c.call, t.attempt.c.n)
     ):
@@ -107,7 +106,7 @@ async def _calls(connection: AsyncConnection, incident: UUID) -> tuple[CallView,
     return tuple(_call(call, attempts[call.id]) for call in calls)
 
 
-def _call(call: KnownCall, attempts: list[AttemptView]) -> CallView:
+def _call(call: KnownCall, attempts: list[Attempt]) -> CallView:
     route, plan, version = ran(call)
     return CallView(
         id=call.id,
@@ -137,8 +136,8 @@ def _call(call: KnownCall, attempts: list[AttemptView]) -> CallView:
     )
 
 
-def _attempt(row: Any) -> AttemptView:
-    return AttemptView(
+def _attempt(row: Any) -> Attempt:
+    return Attempt(
         n=row.n,
         kind=row.kind,
         label=row.label,

@@ -20,9 +20,8 @@ from callrouter.api.server import OPERATIONS
 from callrouter.bilingual import Bilingual
 from callrouter.calls.live import CHECKS, Check, LiveCall
 from callrouter.calls.refused import RefusedCalls
-from callrouter.incidents.model import incident_id
+from callrouter.incidents.model import Attempt, incident_id
 from callrouter.incidents.views import (
-    AttemptView,
     CallView,
     EventView,
     IncidentDetail,
@@ -54,7 +53,7 @@ def given_summary(n: int = 1, **changes: Any) -> IncidentSummary:
     return IncidentSummary(**values | changes)
 
 
-def given_attempt(n: int = 1, **changes: Any) -> AttemptView:
+def given_attempt(n: int = 1, **changes: Any) -> Attempt:
     """Return an attempt that talked."""
     values: dict[str, Any] = {
         "n": n,
@@ -68,7 +67,7 @@ def given_attempt(n: int = 1, **changes: Any) -> AttemptView:
         "result": "talked",
         "cause": "",
     }
-    return AttemptView(**values | changes)
+    return Attempt(**values | changes)
 
 
 def given_call(n: int = 1, **changes: Any) -> CallView:

@@ -257,12 +257,10 @@ async def test_half_open_link_is_given_up_and_made_anew(pbx: FakeManager, board:
     async with linked(pbx, board) as link:
         assert await until(lambda: link.connected)
         pbx.mute = True
-        begun = asyncio.get_running_loop().time()
         assert await until(lambda: not link.connected)
-        assert asyncio.get_running_loop().time() - begun < 0.3 + 0.2
         pbx.mute = False
         assert await until(lambda: link.connected)
-        assert board.states == 2
+        assert await until(lambda: board.states == 2)
 
 
 async def test_answer_to_ping_that_is_no_pong_gives_the_link_up(pbx: FakeManager, board: Board) -> None:

@@ -10,8 +10,8 @@ from sqlalchemy import insert, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callrouter.calls.ports import CallOpened
-from callrouter.incidents.model import Outcome, incident_id
-from callrouter.incidents.views import AttemptView, EventView, IncidentFilter
+from callrouter.incidents.model import Attempt, Outcome, incident_id
+from callrouter.incidents.views import EventView, IncidentFilter
 from callrouter.storage import tables as t
 from callrouter.storage.database import Database
 from callrouter.storage.incidents import Incidents, page_statement
@@ -62,7 +62,7 @@ async def test_one_incident_is_shown_whole(database: Database) -> None:
     assert (shown.path, shown.route, shown.version, shown.plan) == ("service", "fire-day", 1, PLAN_TEXT)
     assert shown.facts == FACTS.model_dump(mode="json")
     assert shown.attempts == (
-        AttemptView(
+        Attempt(
             n=1,
             kind="dial",
             label="damkar/pos-1",
@@ -74,7 +74,7 @@ async def test_one_incident_is_shown_whole(database: Database) -> None:
             result="busy",
             cause="SIP 486 Busy Here",
         ),
-        AttemptView(
+        Attempt(
             n=2,
             kind="dial",
             label="damkar/pos-2",
