@@ -259,7 +259,7 @@ class Centre:
         _, page = await self.get("/api/v1/incidents", limit="200")
         return [(await self.get(f"/api/v1/incidents/{item['id']}"))[1] for item in page["items"]]
 
-    async def incident_of(self, number: str, *, within: float = 8.0, ended: bool = True) -> dict[str, Any]:
+    async def incident_of(self, number: str | None, *, within: float = 8.0, ended: bool = True) -> dict[str, Any]:
         """Return the newest incident of a caller's number, once its call has ended (or at once)."""
         seen: list[dict[str, Any]] = []
         with contextlib.suppress(TimeoutError):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from callrouter.asterisk import variables as v
 from callrouter.asterisk.plan_codec import encode
-from callrouter.calls.lines import BadLine, decoded, microseconds
+from callrouter.calls.lines import BadLine, caller_number, decoded, microseconds
 from callrouter.calls.menu import MenuData
 from callrouter.calls.ports import Arrival, Line, LineFailed, Plans
 from callrouter.calls.records import Opened
@@ -50,7 +50,7 @@ def arrival(args: tuple[str, ...], channel: str, uniqueid: str) -> Arrival:
     try:
         call, at, node, origin, trunk, language, number, name = args
         opened = Opened(
-            UUID(call), microseconds(at), node, origin, trunk, decoded(number), decoded(name), channel, uniqueid
+            UUID(call), microseconds(at), node, origin, trunk, caller_number(number), decoded(name), channel, uniqueid
         )
     except (ValueError, BadLine) as error:
         raise LineFailed(f"the PBX asked in words that are not ours: {error}") from error

@@ -11,7 +11,7 @@ import structlog
 from callrouter.asterisk import variables as v
 from callrouter.asterisk.ami import AmiAnswer, AmiEvent
 from callrouter.calls.board import Board, Seen
-from callrouter.calls.lines import decoded, microseconds
+from callrouter.calls.lines import caller_number, decoded, microseconds
 from callrouter.calls.live import Stage
 from callrouter.calls.ports import CallJoined, Chosen, Clock, Writer
 
@@ -148,7 +148,7 @@ def _seen(call: UUID, fields: dict[str, str]) -> Seen:
         opened=microseconds(fields["Opened"]),
         origin=fields["Origin"],
         trunk=fields["Trunk"],
-        number=decoded(fields.get("Number", "")),
+        number=caller_number(fields.get("Number", "")),
         language=fields.get("Lang", ""),
     )
 
@@ -166,7 +166,7 @@ def _from_status(event: AmiEvent) -> Seen | None:
         opened=microseconds(values["CR_OPENED"]),
         origin=values["CR_ORIGIN"],
         trunk=values["CR_TRUNK"],
-        number=decoded(values["CR_NUMBER"]),
+        number=caller_number(values["CR_NUMBER"]),
         language=values[v.LANGUAGE],
         category=values.get(v.CATEGORY, ""),
         with_whom=values.get("CR_BY", "") if stage is Stage.TALKING else "",

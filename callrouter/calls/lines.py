@@ -32,6 +32,10 @@ _LONGEST_BETWEEN_S = 5
 """Between the two readings of one stamp; a PBX that stood still for longer writes no time that can be trusted."""
 
 
+_WITHHELD = frozenset({"anonymous", "restricted", "unavailable", "unknown"})
+"""User parts that stand for no number."""
+
+
 class BadLine(ValueError):
     """The line is not one that the PBX writes whole."""
 
@@ -75,6 +79,15 @@ def decoded(text: str) -> str:
     return sent[1:].replace(b"%3A", b":").replace(b"%25", b"%").decode("utf-8", errors="replace")
 
 
+def caller_number(text: str) -> str:
+    """Return the number that a caller's side gave, decoded; empty where it is withheld (RFC 3323, section 4.1.1.3).
+
+    Raises BadLine.
+    """
+    number = decoded(text)
+    return "" if number.lower() in _WITHHELD else number
+
+
 def microseconds(stamp: str) -> int:
     """Return ``1763760059_00.123456`` (EPOCH, then second of the minute and fraction) as whole microseconds.
 
@@ -104,7 +117,7 @@ def _opened(call: UUID, fields: dict[str, str]) -> Opened:
         node=fields["node"],
         origin=fields["origin"],
         trunk=fields["trunk"],
-        number=decoded(fields["num"]),
+        number=caller_number(fields["num"]),
         name=decoded(fields["name"]),
         channel=fields["chan"],
         uniqueid=fields["uid"],

@@ -125,5 +125,5 @@ async def test_withheld_number_is_an_incident_without_a_number(rig: Rig) -> None
     agency = await rig.damkar.until_incoming(within=5)
     await talk(call, agency, CALLER, DAMKAR)
     await call.hangup()
-    stored = call_of(await rig.centre.incident_of("anonymous"))
-    assert stored["trunk"] == "telco"
+    stored = call_of(await rig.centre.incident_of(None))
+    assert (stored["trunk"], stored["number"], stored["outcome"]) == ("telco", None, "talked")

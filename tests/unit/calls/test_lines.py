@@ -285,3 +285,8 @@ def test_attempts_keep_their_order_and_numbers(given_attempts: list[tuple[str, s
     assert [(a.n, a.label, a.result) for a in record.attempts] == [
         (n, f"{agency}/{contact}", result) for n, (agency, contact, result) in enumerate(given_attempts, start=1)
     ]
+
+
+@pytest.mark.parametrize("number", ["anonymous", "Anonymous", "unavailable", ""])
+def test_withheld_number_is_no_number(number: str) -> None:
+    assert parse_line(opened_line(num=sent(number))).number == ""  # type: ignore[union-attr]
