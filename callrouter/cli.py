@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -12,6 +13,7 @@ import typer
 
 from callrouter import __version__, prepare, settings, settings_page, up
 from callrouter.app import serve as serve_forever
+from callrouter.asterisk.pbx import find
 from callrouter.bilingual import Bilingual, of_environment
 from callrouter.doctor import examine
 from callrouter.errors import OperatorError
@@ -42,7 +44,11 @@ app.add_typer(pbx, name="pbx")
 
 
 def main() -> None:
-    """Run a command. What a person must put right is one message, with exit code 2."""
+    """Run a command. What a person must put right is one message, with exit code 2.
+
+    Files of this process and of a PBX that it starts are for its user and group only: they hold callers' numbers.
+    """
+    os.umask(0o027)
     try:
         app(standalone_mode=True)
     except OperatorError as error:
@@ -104,8 +110,10 @@ def migrate() -> None:
 @routes.command(
     "import",
     help=_(
-        "Periksa sebuah tabel dan terbitkan. Jika ada yang salah, semua masalah disebut dan tidak ada yang diubah.",
-        "Check a table and publish it. Wrong in anything: all problems are listed and nothing is changed.",
+        "Periksa sebuah tabel dan terbitkan. Jika ada yang salah, masalahnya disebut (bentuk dulu, lalu nama yang "
+        "tidak ada) dan tidak ada yang diubah.",
+        "Check a table and publish it. Wrong in anything: the problems are listed (its form first, then names that "
+        "do not exist) and nothing is changed.",
     ),
 )
 def routes_import(
@@ -146,6 +154,23 @@ def pbx_render() -> None:
     typer.echo(_(f"untuk Asterisk {asterisk.version}: {main_file}", f"for Asterisk {asterisk.version}: {main_file}"))
 
 
+@pbx.command(
+    "run",
+    help=_(
+        "Jalankan PBX di latar depan dengan konfigurasi yang sudah dibuat.",
+        "Run the PBX in the foreground with the rendered configuration.",
+    ),
+)
+def pbx_run() -> None:
+    """Become the PBX with the rendered configuration."""
+    loaded = _load()
+    prepare.require_rendered(loaded)
+    asterisk = _run(find(loaded.pbx_root))
+    environment = dict(os.environ) | ({"TZ": loaded.asterisk_timezone} if loaded.asterisk_timezone else {})
+    words = [*asterisk.command, "-f", "-C", str(loaded.pbx_dir / "etc" / "asterisk.conf")]
+    os.execve(words[0], words, environment)  # noqa: S606 - an argument list of ours, and no shell
+
+
 @app.command(
     "up",
     help=_(
@@ -156,7 +181,12 @@ def pbx_render() -> None:
 def run_up(
     table: Annotated[
         Path | None,
-        typer.Option(help=_("Tabel yang diterbitkan lebih dahulu.", "A table to publish first.")),
+        typer.Option(
+            help=_(
+                "Tabel yang diterbitkan lebih dahulu; tanpa ini, contoh jika belum ada tabel.",
+                "A table to publish first; without it, the example where no table is published yet.",
+            )
+        ),
     ] = None,
 ) -> None:
     """Start PBX and service together."""

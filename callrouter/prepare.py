@@ -30,7 +30,7 @@ Say = Callable[[str], None]
 def make_state(settings: Settings) -> None:
     """Make the state folder. Raises OperatorError if that is not possible."""
     try:
-        settings.state.mkdir(parents=True, exist_ok=True)
+        settings.state.mkdir(parents=True, exist_ok=True, mode=0o750)
     except OSError as error:
         why = reason(error)
         raise OperatorError(
@@ -64,6 +64,14 @@ async def _publish(settings: Settings, table: RoutingTable, path: Path) -> int:
     try:
         await database.check_revision()
         return await Versions(database).publish(table, _user(), f"imported from {path.name}")
+    finally:
+        await database.close()
+
+
+async def _any_published(settings: Settings) -> bool:
+    database = Database(settings.database)
+    try:
+        return await Versions(database).newest_number() is not None
     finally:
         await database.close()
 
@@ -149,18 +157,22 @@ def require_rendered(settings: Settings) -> None:
         )
 
 
-async def prepare(settings: Settings, table_file: Path | None, say: Say) -> tuple[Pbx, RoutingTable, PbxSecrets]:
+async def prepare(
+    settings: Settings, table_file: Path | None, say: Say, *, otherwise: Path | None = None
+) -> tuple[Pbx, RoutingTable, PbxSecrets]:
     """Do all of the above; return a PBX ready to be started, its table and the secrets.
 
-    What can be wrong is looked at first, and the table is published only when its prompts are there.
+    table_file: a table to publish; otherwise: one to publish where none is published yet
+    What can be wrong is looked at first, and a table is published only when its prompts are there.
     """
-    given = read_table(table_file) if table_file is not None else None
-    if given is not None:
-        require_fits(given)
+    if table_file is not None:
+        require_fits(read_table(table_file))
     await find(settings.pbx_root)
     revision = await migrate_database(settings)
     say(Bilingual(f"basis data: revisi {revision}", f"database: revision {revision}").said(settings.language))
-    if given is not None and table_file is not None:
+    table_file = table_file or (None if await _any_published(settings) else otherwise)
+    if table_file is not None:
+        given = read_table(table_file)
         await make_prompts(settings, given, say)
         number = await _publish(settings, given, table_file)
         told = Bilingual(

@@ -103,7 +103,7 @@ class Settings(BaseSettings):
     hep_port: Port = 9060
     """Its port (UDP); senders are those of `agi_peers`. Refused calls are counted from the copies."""
     allow_public_bind: bool = False
-    """Must be true before AGI or REST may listen on anything but loopback."""
+    """Must be true before AGI, AMI, HEP or REST may listen on anything but loopback."""
 
     pbx_root: Path | None = None
     """Folder of an unpacked Asterisk; unset: the system's own."""

@@ -25,7 +25,7 @@ async def up(settings: Settings, table_file: Path | None, say: Say) -> None:
     Ports in use are found before anything is written; whatever goes wrong later, no PBX is left behind.
     """
     require_free(settings, (*PBX, *SERVICE))
-    pbx, table, keys = await prepare(settings, table_file or resource("examples") / DEFAULT_TABLE, say)
+    pbx, table, keys = await prepare(settings, table_file, say, otherwise=resource("examples") / DEFAULT_TABLE)
     loop = asyncio.get_running_loop()
     starting = asyncio.current_task()
     assert starting is not None  # noqa: S101
@@ -71,6 +71,10 @@ def how_to_ring(settings: Settings, table: RoutingTable, keys: PbxSecrets) -> li
         Bilingual(
             "warga, daftarkan operator kedua dan hubungi 112; tekan angka menu, atau 0 untuk operator.",
             "operator and dial 112; press a digit of the menu, or 0 for an operator.",
+        ),
+        Bilingual(
+            "Instansi dalam contoh tidak ada di mesin ini: setelah sekitar sepuluh detik operator yang berdering.",
+            "The example's agencies do not exist on this machine: after some ten seconds the operators ring.",
         ),
         Bilingual(f"REST: {rest}      Ctrl-C menghentikan keduanya.", f"REST: {rest}      Ctrl-C ends both."),
     ]

@@ -7,6 +7,7 @@ with exit code 1. TABLE=FILE takes another routing table with the same trunks.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 import tempfile
@@ -19,9 +20,11 @@ from rich.table import Table
 from ruamel.yaml import YAML
 
 from callrouter.errors import OperatorError
+from callrouter.publishing.importing import read_table
 from callrouter.resources import resource
 from demo.centre import Centre
 from demo.scenarios import PHASES, Lane
+from demo.softphone import SoftphoneError
 from demo.stage import BREAKS, Scenario, Stage, Times
 
 RING_S = 4
@@ -32,6 +35,7 @@ Result = tuple[str, Times | None, str]
 
 def shortened(path: Path) -> dict[str, Any]:
     """Return a table with ring times cut down, so that a demo of what happens when nobody answers is soon over."""
+    read_table(path)  # what is wrong with it is told as the import tells it
     table: dict[str, Any] = YAML(typ="safe").load(path)
     for route in table["routing"]["routes"]:
         for step in route["steps"]:
@@ -47,7 +51,11 @@ async def run(broken: str, table_file: Path, console: Console) -> int:
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="callrouter-demo-") as folder:
         async with Centre(
-            Path(folder), shortened(table_file), timers=TIMERS, say=lambda line: console.print(f"  {line}")
+            Path(folder),
+            shortened(table_file),
+            timers=TIMERS,
+            extra={"language": "en"},
+            say=lambda line: console.print(f"  {line}", soft_wrap=True),
         ) as centre:
             if broken == "service":
                 await centre.stop_service()
@@ -99,6 +107,8 @@ async def _one(stage: Stage, name: str, play: Scenario, number: str) -> Result:
     except Exception as error:  # noqa: BLE001 - whatever a broken part throws, the other scenarios go on
         why = in_a_line(error)
         stage.tell(number, f"[red]{name}: {why}[/red]")
+        with contextlib.suppress(SoftphoneError):  # a telephone that was broken on purpose does not listen
+            await stage.clear(number)
         return name, None, why
 
 
@@ -158,7 +168,7 @@ def _verdict(results: list[Result], broken: str, console: Console) -> int:
     for name, why in wrong:
         console.print(f"[red]went wrong:[/red] {name}: {why}")
     if broken:
-        console.print(f"BREAK={broken}: {BREAKS[broken]}.")
+        console.print(f"Broken on purpose by BREAK={broken}: {BREAKS[broken]}.")
         if not wrong:
             console.print(
                 "[red]Nothing went wrong though a part was broken on purpose: the demo does not see it.[/red]"
@@ -180,7 +190,7 @@ def main() -> int:
     try:
         return asyncio.run(run(broken, table_file, console))
     except OperatorError as error:
-        console.print(f"callrouter: {error.what}\n  -> {error.remedy}")
+        console.print(error.message("en"), soft_wrap=True)
         return 2
 
 

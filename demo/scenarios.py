@@ -109,8 +109,7 @@ async def service_killed_while_they_talk(stage: Stage, number: str) -> Times:
 async def service_away(stage: Stage, number: str) -> Times:
     """The service is away: operators ring all the same, and the incident is there afterwards."""
     await stage.centre.kill_service()
-    call = await stage.caller.dial(stage.centre.number, user=number)
-    stage.tell(number, "dials 112 while the service is away")
+    call = await stage.dial(number, "dials 112 while the service is away")
     operator = await stage.rings(stage.op1, 6, number)
     human = await stage.talk(call, operator, stage.op1)
     await call.hangup()

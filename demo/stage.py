@@ -42,6 +42,8 @@ class Stage:
     broken: str
     console: Console
     began: float = field(default_factory=time.monotonic)
+    rung: dict[str, list[int]] = field(default_factory=dict)
+    """Calls of each caller's number."""
 
     @classmethod
     async def make(cls, centre: Centre, broken: str, console: Console) -> Stage:
@@ -63,13 +65,19 @@ class Stage:
         """Say one thing that happened."""
         self.console.print(f"  {time.monotonic() - self.began:6.2f} s  [bold]{who:<22}[/bold] {what}")
 
+    async def dial(self, number: str, told: str) -> PhoneCall:
+        """Send the caller's INVITE."""
+        call = await self.caller.dial(self.centre.number, user=number)
+        self.rung.setdefault(number, []).append(call.number)
+        self.tell(number, told)
+        return call
+
     async def ring_112(self, number: str, digit: str) -> PhoneCall:
         """Call, listen for the menu, press a digit (none where it is empty)."""
-        call = await self.caller.dial(self.centre.number, user=number)
-        self.tell(number, "dials 112")
+        call = await self.dial(number, "dials 112")
         await call.until_answered(within=5)
         await call.until_hears_speech(within=5)
-        self.tell(number, "hears the menu")
+        self.tell(number, "hears the first sound")
         if digit:
             await call.digits(digit)
             self.tell(number, f"presses {digit}")
@@ -109,6 +117,14 @@ class Stage:
         )
         return incident
 
+    async def clear(self, number: str) -> None:
+        """End what a scenario left: its caller's calls, and what it told the telephones to do."""
+        for call in self.caller.calls:
+            if not call.ended and call.number in self.rung.get(number, ()):
+                await call.hangup()
+        for phone in (self.damkar, self.bpbd):
+            await phone.behave(Answer(0.4))
+
     def thaw(self) -> None:
         """Let frozen telephones go on, so that they can be ended."""
         for phone in (self.damkar, self.bpbd, self.op1, self.op2):
@@ -141,5 +157,6 @@ class Times:
     def of(cls, call: PhoneCall, human: float | None, note: str) -> Times:
         """Take them from the caller's own SIP and RTP."""
         report = call.report()
-        menu = None if report.audio_s is None else report.audio_s - report.invited_s
+        sounds = [span.from_s for spans in report.heard.values() for span in spans]
+        menu = min(sounds) - report.invited_s if sounds else None
         return cls(menu, None if human is None else human - report.invited_s, note)

@@ -6,6 +6,7 @@
 # CALLROUTER_DATABASE_URL_FILE names a file that holds the database's URL, so that no password is in the environment
 # of the container's description.
 set -eu
+umask 027
 
 if [ -n "${CALLROUTER_DATABASE_URL_FILE:-}" ]; then
     if [ ! -r "$CALLROUTER_DATABASE_URL_FILE" ]; then

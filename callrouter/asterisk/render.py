@@ -219,9 +219,9 @@ def _plain(name: str) -> str:
 def _lay_out(settings: Settings, table: RoutingTable, files: AsteriskFiles) -> None:
     pbx = settings.pbx_dir
     for part in ("etc", "var", "var/keys", "agi-bin", "spool", "run", "log", "data/sounds", "data/moh"):
-        (pbx / part).mkdir(parents=True, exist_ok=True)
+        (pbx / part).mkdir(parents=True, exist_ok=True, mode=0o750)
     for folder in (settings.journal_dir, settings.recordings_dir):
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o750)
     _link(pbx / "data" / "documentation", files.documentation)
     for language in table.routing.menu.languages:
         prompts = settings.prompts_dir / language.value

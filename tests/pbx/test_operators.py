@@ -127,3 +127,15 @@ async def test_withheld_number_is_an_incident_without_a_number(rig: Rig) -> None
     await call.hangup()
     stored = call_of(await rig.centre.incident_of(None))
     assert (stored["trunk"], stored["number"], stored["outcome"]) == ("telco", None, "talked")
+
+
+async def test_operator_who_unregisters_is_not_rung_any_more(rig: Rig, number: str) -> None:
+    await rig.on_duty(rig.op1, rig.op2)
+    await rig.op1.unregister()
+    before = len(rig.op1.calls)
+    call = await rig.press(number, "0")
+    operator = await rig.op2.until_incoming(within=5)
+    await talk(call, operator, CALLER, OP2)
+    await call.hangup()
+    await rig.centre.incident_of(number)
+    assert len(rig.op1.calls) == before
