@@ -151,7 +151,7 @@ async def _start(
     script = folder / "scenario.xml"
     script.write_text(render(scenario, settings), encoding="utf-8")
     command: list[str | bytes] = [*prefix, "-sf", str(script), "-i", local_ip, "-mi", local_ip, "-nostdin"]
-    command += ["-p", str(port or _free_port(local_ip)), "-cp", str(_free_port("127.0.0.1"))]
+    command += ["-p", str(port or _free_port(local_ip)), "-ci", local_ip, "-cp", str(_free_port(local_ip))]
     command += ["-trace_err", "-error_file", str(folder / "errors")]
     command += ["-trace_stat", "-stf", str(folder / "stat.csv"), "-fd", "1"]
     command += ["-trace_rtt", "-rtt_freq", "1"]

@@ -53,6 +53,19 @@ async def test_call_from_an_agency_gets_operators_at_once_and_never_its_own_trun
     assert results(incident) == [("operators", "talked")]
 
 
+@pytest.mark.parametrize("user", ["112", "0341112", "+62341112", "sos", "s"])
+async def test_whatever_number_a_trunk_gives_leads_to_the_emergency_number(rig: Rig, number: str, user: str) -> None:
+    where = rig.centre.number.replace("sip:112@", f"sip:{user}@")
+    for phone in (rig.caller, rig.damkar):
+        call = await phone.dial(where, user=number)
+        await call.until_answered(within=5)
+        await call.hangup()
+        await call.until_ended(within=5)
+    async with asyncio.timeout(5):
+        while len([i for i in await rig.centre.incidents() if i["caller_number"] == number and i["outcome"]]) < 2:
+            await asyncio.sleep(0.05)
+
+
 async def test_full_queue_goes_to_its_next_step_and_an_ambulance_overtakes_a_street_light(
     rig: Rig, number: str
 ) -> None:

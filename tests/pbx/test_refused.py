@@ -70,7 +70,7 @@ async def test_many_refusals_at_once_are_all_counted(rig: Rig, number: str) -> N
 
 
 async def test_a_number_that_is_not_served_is_404_and_counted_for_its_trunk(rig: Rig, number: str) -> None:
-    await send(rig, "uac_bad_codec.xml", rig.centre.trunk_hosts["damkar"], number, number="999")
+    await send(rig, "uac_bad_codec.xml", rig.centre.trunk_hosts["damkar"], number, number="*99")
     call = await refusal_of(rig, number)
     assert (call["status"], call["reason"], call["trunk"]) == (404, "Not Found", "damkar")
 
