@@ -141,7 +141,6 @@ class AgiSession:
         release_stream(self._writer)
 
     async def _exchange(self, name: str, line: bytes, within_s: float) -> AgiReply | None:
-        self._waiting = asyncio.get_running_loop().create_future()
         """Send a line, return its reply; None when there is none: then the caller is gone or the session broken."""
         self._waiting = asyncio.get_running_loop().create_future()
         try:

@@ -10,7 +10,6 @@ PLAN: Final = "CR_PLAN_"
 OTHER: Final = "other"
 READY: Final = "CR_READY"
 """Set last, to ``yes``: without it the dialplan takes nothing of what was handed over, and runs its failsafe."""
-CHOICE: Final = "CR_CHOICE"
 CATEGORY: Final = "CR_CATEGORY"
 LANGUAGE: Final = "CR_LANG"
 STAGE: Final = "CR_STAGE"
@@ -51,7 +50,6 @@ EVENT_FAILSAFE: Final = "CRFailsafe"
 EVENT_DOORBELL: Final = "CRDoorbell"
 
 TRUNK_PREFIX: Final = "trunk-"
-LAST_QUEUE: Final = ".last"
 
 MODULES: Final = (
     # what everything stands on
