@@ -16,9 +16,10 @@ from callrouter import prepare
 from callrouter.asterisk.pbx import Pbx
 from callrouter.calls.menu import menu_data
 from callrouter.routing.decide import compile_table, decide
+from callrouter.routing.directory import TrunkKind
 from callrouter.routing.facts import Choice, Facts, Origin
 from callrouter.routing.plan import Dial, Target
-from callrouter.routing.table import RoutingTable, TrunkKind
+from callrouter.routing.table import RoutingTable
 from demo.addresses import Addresses, free_port
 from demo.centre import Centre
 
@@ -74,7 +75,7 @@ async def bare_pbx(folder: Path, centre: Centre, digit: str) -> AsyncIterator[st
 
 def _dialplan(table: RoutingTable, digit: str) -> str:
     menu = menu_data(table)
-    clips = "&".join(f"cr/{clip}" for clip in menu.clips[menu.languages[0]])
+    clips = "&".join(f"cr/{clip}" for clip in menu.clips[""])
     target = first_target(table, digit)
     dialled = f"PJSIP/{target.number}@trunk-{target.trunk}"
     return _DIALPLAN.format(clips=clips, digit=digit, digit_s=DIGIT_S, target=dialled, ring_s=RING_S)

@@ -8,31 +8,40 @@ import gc
 import os
 import resource
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import structlog
 
-from callrouter import __version__
+from callrouter import __version__, heads
+from callrouter.api.ports import Management
 from callrouter.api.server import ApiServer
+from callrouter.api.tls import server_context
 from callrouter.asterisk.agi import AgiServer
 from callrouter.asterisk.agi_session import AgiSession
 from callrouter.asterisk.ami import AmiEvent, AmiLink, AmiRefused, AmiUnavailable
 from callrouter.asterisk.check import PbxCheck
-from callrouter.asterisk.dialplan import Dialplan, arrival
-from callrouter.asterisk.hep import HepReceiver
+from callrouter.asterisk.dialplan import Dialplan, arrival, invite_with_location
+from callrouter.asterisk.hep import Captured, HepReceiver
+from callrouter.asterisk.loader import PbxLoader
+from callrouter.asterisk.locations import Locations
+from callrouter.asterisk.pbx_secrets import PbxSecrets, read_secrets
+from callrouter.asterisk.queues import AmiQueues
 from callrouter.asterisk.refusals import OwnAddresses, Refusals
-from callrouter.asterisk.render import PbxSecrets, read_secrets
 from callrouter.asterisk.watch import STATUS_VARIABLES, Watch
 from callrouter.bilingual import Bilingual, reason
 from callrouter.calls.board import Board
 from callrouter.calls.journal import JournalReader
 from callrouter.calls.ports import CallRefused
-from callrouter.calls.session import Sessions, snapshot_of
+from callrouter.calls.records import DutyActed
+from callrouter.calls.session import Sessions, Snapshot, snapshot_of
 from callrouter.clock import SystemClock
+from callrouter.duty.roster import Roster
 from callrouter.errors import OperatorError
 from callrouter.health import ServiceHealth
 from callrouter.listening import SERVICE, cannot_listen, require_free
+from callrouter.management import Kept, Managed, kept
 from callrouter.prepare import published, require_rendered
 from callrouter.prompts import build as prompts
 from callrouter.routing.table import RoutingTable
@@ -48,8 +57,14 @@ log = structlog.get_logger(__name__)
 
 SESSION_GRACE_S = 5.0
 FLUSH_S = 5.0
+CATCH_UP_S = 10.0
+RING_WHOLE = 0.8
+"""Part of an operator's ring that he must have let go by: the PBX tells of rings that others cut short, too."""
 FREE_QUEUE = 1_000
 DESCRIPTORS = 8_192
+SWITCH_S = 0.0005
+"""How long a thread that computes may keep the loop of calls waiting. A session waits so long for each answer of the
+PBX while a table is prepared in a thread; with Python's own 5 ms that adds up."""
 TOLD_PROMPTS = 5
 """Missing prompts that a message names."""
 
@@ -57,19 +72,37 @@ TOLD_PROMPTS = 5
 class Service:
     """The running service. `run` returns when it was told to stop."""
 
-    def __init__(self, settings: Settings, table: RoutingTable, version: int, database: Database) -> None:
+    def __init__(
+        self, settings: Settings, table: RoutingTable, version: int, database: Database, stores: Kept
+    ) -> None:
         self._settings = settings
         self._database = database
-        self._keys = read_secrets(settings.secrets_dir, ())
+        self._keys = read_secrets(settings.secrets_dir)
         self._stop = asyncio.Event()
-        clock = SystemClock()
-        self.writer = NoteWriter(database, settings.writer_queue)
-        self.journal = JournalReader(settings.journal_dir, settings.node, Journal(database))
-        self.board = Board()
         self._to_free: asyncio.Queue[str] = asyncio.Queue(FREE_QUEUE)
-        snapshot = snapshot_of(version, table)
-        self._sessions = Sessions(lambda: snapshot, self.writer, clock)
-        self._watch = Watch(self.board, self.writer, clock, self._sessions.chosen, self.journal.ring, self._free_soon)
+        self._live = snapshot_of(version, table)
+        self._roster = _roster(self._live)
+        clock = SystemClock()
+        self.hands = _link(settings, "hands", self._keys, self._on_event, self._hands_login)
+        self.keeper = _link(settings, "keeper", self._keys, lambda _event: None, self._keeper_login)
+        loader = PbxLoader(settings, self._keys, self.keeper, self.hands)
+        self.managed = Managed(settings, stores, loader, AmiQueues(self.hands), self._go_live, lambda: self._roster)
+        duty = self.managed.duty
+        self.writer = NoteWriter(database, settings.writer_queue)
+        self.journal = JournalReader(settings.journal_dir, settings.node, Journal(database), self._by_phone)
+        self.board = Board()
+        self._sessions = Sessions(lambda: self._live, self.writer, clock, duty.staffed)
+        self._watch = Watch(
+            self.board,
+            self.writer,
+            clock,
+            self._sessions.chosen,
+            self.journal.ring,
+            self._free_soon,
+            duty.missed,
+            duty.answered,
+            RING_WHOLE * settings.timers.member_ring_s * 1000,
+        )
         self.agi = AgiServer(
             settings.agi_host,
             settings.agi_port,
@@ -81,29 +114,47 @@ class Service:
         self.refusals = Refusals(
             settings.node,
             OwnAddresses(settings.sip_host, settings.sip_port),
-            {trunk.host: trunk.key for trunk in table.directory.trunks},
+            _by_address(table),
             self._note_refused,
         )
+        self.locations = Locations(table.directory.trunks)
         self.hep = HepReceiver(
             settings.hep_host,
             settings.hep_port,
             secret=self._keys.hep,
             peers=frozenset(settings.agi_peers),
-            see=self.refusals.see,
+            see=self._seen,
         )
-        self.hands = _link(settings, "hands", self._keys, self._watch.on_event, self._hands_login)
-        self.keeper = _link(settings, "keeper", self._keys, lambda _event: None, self._keeper_login)
         self._check = PbxCheck(self.keeper, self.hands, f"{settings.ami_host}:{settings.ami_port}")
-        health = ServiceHealth(database, self.hands, self._check, self.agi, self.journal, version)
-        self.api = ApiServer(
+        self.api = self._api()
+
+    def _api(self) -> ApiServer:
+        settings, managed = self._settings, self.managed
+        health = ServiceHealth(
+            self._database,
+            self.hands,
+            self._check,
+            self.agi,
+            self.journal,
+            lambda: self._live.compiled.version,
+            lambda: managed.refused,
+        )
+        return ApiServer(
             settings.api_host,
             settings.api_port,
-            incidents=Incidents(database),
-            refused_calls=RefusedInvites(database),
+            incidents=Incidents(self._database),
+            refused_calls=RefusedInvites(self._database),
             live=self.board,
             health=health,
+            management=Management(managed.publishing, managed.secrets, managed.duty, managed.tokens, managed.audit),
             language=settings.language,
+            tls=server_context(settings.api_tls_cert, settings.api_tls_key) if settings.api_tls_cert else None,
         )
+
+    async def open(self) -> None:
+        """Read what is kept. Raises StorageUnavailable, OperatorError."""
+        await self.managed.open()
+        await self.managed.duty.start()
 
     def stop(self) -> None:
         """Ask `run` to end. Calls go on: what they need is in the PBX."""
@@ -126,11 +177,14 @@ class Service:
                     ("ami-hands", self.hands.run()),
                     ("ami-keeper", self.keeper.run()),
                     ("free", self._free()),
+                    ("duty", self._follow_duty()),
+                    ("audit-heads", heads.keep(self.managed.audit.trail, self.managed.audit.file)),
                 )
             ]
             try:
                 await self._check.at_start()
                 await self._listen()
+                self.managed.let_in()
                 # What was built stays: a full collection over it would stop every call for tens of milliseconds.
                 gc.collect()
                 gc.freeze()
@@ -141,6 +195,7 @@ class Service:
                 for task in running:
                     task.cancel()
                 await self.api.stop()
+                await self.managed.close()
                 await self.agi.stop(0)
                 self.hep.stop()
 
@@ -163,14 +218,44 @@ class Service:
     async def _serve(self, session: AgiSession) -> None:
         env = session.env
         came = arrival(session.args, env.get("agi_channel", ""), env.get("agi_uniqueid", ""))
-        await self._sessions.serve(came, Dialplan(session))
+        invite = invite_with_location(session.args)
+        located = self.locations.of(came.trunk, invite) if invite else None
+        await self._sessions.serve(came, Dialplan(session), located)
+
+    def _seen(self, captured: Captured) -> None:
+        self.locations.see(captured)
+        self.refusals.see(captured)
 
     async def _hands_login(self) -> None:
         status = await self.hands.action("Status", listing="StatusComplete", Variables=",".join(STATUS_VARIABLES))
         self._watch.resynchronise(status)
+        self.managed.duty.table_changed()
 
     async def _keeper_login(self) -> None:
         await self._check.run()
+        await self.managed.show()
+
+    async def _follow_duty(self) -> None:
+        # What operators did by phone while we were away counts, and must be known before the queues are set.
+        try:
+            async with asyncio.timeout(CATCH_UP_S):
+                await self.journal.caught_up.wait()
+        except TimeoutError:
+            log.warning("duty.journal_not_read_yet")
+        await self.managed.duty.run()
+
+    def _on_event(self, event: AmiEvent) -> None:
+        self._watch.on_event(event)
+
+    def _go_live(self, snapshot: Snapshot) -> None:
+        self._live, self._roster = snapshot, _roster(snapshot)
+        gc.freeze()  # as at the start: no collection may walk through a whole table while calls wait
+        self.refusals.name(_by_address(snapshot.compiled.table))
+        self.locations.trust(snapshot.compiled.table.directory.trunks)
+        self.managed.duty.table_changed()
+
+    async def _by_phone(self, acted: DutyActed) -> None:
+        await self.managed.duty.by_phone(acted.operator, acted.act, acted.at)
 
     def _note_refused(self, note: CallRefused) -> bool:
         # A storm of refusals must not take the room that the notes of calls need.
@@ -188,6 +273,14 @@ class Service:
                 log.info("leg.freed", channel=channel)
             except (AmiUnavailable, AmiRefused) as error:
                 log.info("leg.not_freed", channel=channel, why=str(error))
+
+
+def _by_address(table: RoutingTable) -> dict[str, str]:
+    return {trunk.host: trunk.key for trunk in table.directory.trunks}
+
+
+def _roster(snapshot: Snapshot) -> Roster:
+    return Roster(snapshot.compiled.table, snapshot.compiled.calendar)
 
 
 def _link(
@@ -223,10 +316,12 @@ async def build(settings: Settings) -> Service:
         require_rendered(settings)
         _require_journal(settings.journal_dir)
         require_free(settings, SERVICE)
-        return Service(settings, table, version, database)
+        service = Service(settings, table, version, database, await kept(settings, database))
+        await service.open()
     except BaseException:
         await database.close()
         raise
+    return service
 
 
 def _require_prompts(table: RoutingTable, folder: Path) -> None:
@@ -267,6 +362,7 @@ def _require_journal(folder: Path) -> None:
 async def serve(settings: Settings) -> None:
     """Run the service until SIGTERM or SIGINT."""
     _room_for_connections()
+    sys.setswitchinterval(SWITCH_S)
     service = await build(settings)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

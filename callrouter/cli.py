@@ -15,6 +15,8 @@ from callrouter import __version__, prepare, settings, settings_page, up
 from callrouter.app import serve as serve_forever
 from callrouter.asterisk.pbx import find
 from callrouter.bilingual import Bilingual, of_environment
+from callrouter.cli_access import audit, operators, tokens
+from callrouter.cli_routes import routes
 from callrouter.doctor import examine
 from callrouter.errors import OperatorError
 from callrouter.incidents.views import StorageUnavailable
@@ -37,9 +39,11 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # a defect's traceback goes to a log; and locals may hold secrets
 )
-routes = typer.Typer(help=_("Tabel perutean.", "The routing table."), no_args_is_help=True)
 pbx = typer.Typer(help=_("PBX di samping layanan.", "The PBX beside the service."), no_args_is_help=True)
 app.add_typer(routes, name="routes")
+app.add_typer(operators, name="operators")
+app.add_typer(tokens, name="tokens")
+app.add_typer(audit, name="audit")
 app.add_typer(pbx, name="pbx")
 
 
@@ -105,29 +109,6 @@ def migrate() -> None:
     """Bring the database to the revision that this version needs."""
     revision = _run(prepare.migrate_database(_load()))
     typer.echo(_(f"basis data ada di revisi {revision}", f"database is at revision {revision}"))
-
-
-@routes.command(
-    "import",
-    help=_(
-        "Periksa sebuah tabel dan terbitkan. Jika ada yang salah, masalahnya disebut (bentuk dulu, lalu nama yang "
-        "tidak ada) dan tidak ada yang diubah.",
-        "Check a table and publish it. Wrong in anything: the problems are listed (its form first, then names that "
-        "do not exist) and nothing is changed.",
-    ),
-)
-def routes_import(
-    file: Annotated[Path, typer.Argument(help=_("Tabel perutean dalam YAML.", "A routing table in YAML."))],
-) -> None:
-    """Check a table and publish it."""
-    number = _run(prepare.import_table(_load(), file))
-    typer.echo(_(f"{file} adalah versi {number}", f"{file} is version {number}"))
-    typer.echo(
-        _(
-            "Berlaku setelah konfigurasi PBX dibuat (callrouter pbx render) serta PBX dan layanan dimulai ulang.",
-            "It comes into force when the PBX's configuration is rendered and PBX and service are started anew.",
-        )
-    )
 
 
 @app.command(help=_("Buat klip suara untuk tabel yang diterbitkan.", "Make the spoken clips of the published table."))

@@ -28,7 +28,7 @@ def examine(settings: Settings, say: Say) -> bool:
     def tell(in_indonesian: str, in_english: str) -> None:
         say(Bilingual(in_indonesian, in_english).said(settings.language))
 
-    keys = read_secrets(settings.secrets_dir, ())
+    keys = read_secrets(settings.secrets_dir)
     ticket = uuid4().hex
     done = threading.Event()
     nodes: list[str] = []

@@ -29,6 +29,11 @@ class OperatorError(Exception):
         """What to do, in English."""
         return self._remedy.en
 
+    @property
+    def said(self) -> Bilingual:
+        """What is wrong, in both languages."""
+        return self._what
+
     def message(self, language: str) -> str:
         """Return both for a terminal, in ``id`` or ``en``."""
         return f"callrouter: {self._what.said(language)}\n  -> {self._remedy.said(language)}"

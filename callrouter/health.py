@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from callrouter.asterisk.agi import AgiServer
 from callrouter.asterisk.ami import AmiLink
 from callrouter.asterisk.check import PbxCheck
@@ -25,7 +27,8 @@ class ServiceHealth:
         pbx: PbxCheck,
         agi: AgiServer,
         journal: JournalReader,
-        version: int,
+        version: Callable[[], int],
+        refused: Callable[[], Bilingual | None],
     ) -> None:
         self._versions = Versions(database)
         self._hands = hands
@@ -33,6 +36,7 @@ class ServiceHealth:
         self._agi = agi
         self._journal = journal
         self._version = version
+        self._refused = refused
 
     async def checks(self) -> list[Check]:
         """Return the state of every part."""
@@ -68,6 +72,8 @@ class ServiceHealth:
         return Check("journal", True, OK)
 
     def _table(self) -> Check:
+        if (why := self._refused()) is not None:
+            return Check("table", False, why)
         return Check(
-            "table", True, Bilingual(f"Versi {self._version} berlaku.", f"Version {self._version} is in force.")
+            "table", True, Bilingual(f"Versi {self._version()} berlaku.", f"Version {self._version()} is in force.")
         )

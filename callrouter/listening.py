@@ -15,7 +15,11 @@ Part = Literal["sip", "ami", "agi", "api", "hep"]
 """What listens, as its settings are called: ``CALLROUTER_<PART>_HOST`` and ``_PORT``."""
 SERVICE: Final[tuple[Part, ...]] = ("agi", "api", "hep")
 PBX: Final[tuple[Part, ...]] = ("sip", "ami")
-_DATAGRAMS: Final[tuple[Part, ...]] = ("sip", "hep")
+_KINDS: Final[dict[Part, tuple[socket.SocketKind, ...]]] = {
+    "sip": (socket.SOCK_DGRAM, socket.SOCK_STREAM),
+    "hep": (socket.SOCK_DGRAM,),
+}
+"""What else than TCP is taken there."""
 _WHO: Final[dict[Part, Bilingual]] = {
     "sip": Bilingual("SIP (PBX)", "SIP (the PBX)"),
     "ami": Bilingual("AMI (PBX)", "AMI (the PBX)"),
@@ -29,17 +33,21 @@ def require_free(settings: Settings, parts: Iterable[Part]) -> None:
     """Raise OperatorError for the first of `parts` whose address cannot be had now. Leaves nothing open."""
     for part in parts:
         host, port = getattr(settings, f"{part}_host"), getattr(settings, f"{part}_port")
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        kind = socket.SOCK_DGRAM if part in _DATAGRAMS else socket.SOCK_STREAM
-        with socket.socket(family, kind) as probe:
-            if part not in _DATAGRAMS:  # as every listener does, so that connections that are closing do not count
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        for kind in _KINDS.get(part, (socket.SOCK_STREAM,)):
             try:
-                probe.bind((host, port))
-                if part not in _DATAGRAMS:
-                    probe.listen(1)
+                _try(host, port, kind)
             except OSError as error:
                 raise cannot_listen(part, host, port, error) from None
+
+
+def _try(host: str, port: int, kind: socket.SocketKind) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, kind) as probe:
+        if kind is socket.SOCK_STREAM:  # as every listener does, so that connections that are closing do not count
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
+        if kind is socket.SOCK_STREAM:
+            probe.listen(1)
 
 
 def cannot_listen(part: Part, host: str, port: int, error: OSError) -> OperatorError:
@@ -68,7 +76,7 @@ def cannot_listen(part: Part, host: str, port: int, error: OSError) -> OperatorE
 
 
 def _in_use(part: Part) -> Bilingual:
-    ss = "ss -lunp" if part in _DATAGRAMS else "ss -ltnp"
+    ss = "ss -lunp" if part in _KINDS else "ss -ltnp"
     if part == "api":
         return Bilingual(
             f"Hentikan program yang memakainya (`{ss}` menunjukkan yang mana), atau atur port lain.",

@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import getpass
 import os
 import shlex
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+from callrouter.access.model import Principal, Role
 from callrouter.asterisk import doctor_script
+from callrouter.asterisk.files import cannot_write
 from callrouter.asterisk.fits import require_fits
 from callrouter.asterisk.pbx import Asterisk, Pbx, find
-from callrouter.asterisk.render import PbxSecrets, cannot_write, read_secrets, render
+from callrouter.asterisk.pbx_secrets import Credentials, PbxSecrets, read_secrets
+from callrouter.asterisk.render import render, selftest_path
 from callrouter.bilingual import Bilingual, reason
+from callrouter.credentials import CredentialDesk, kept
+from callrouter.desk_access import opened
 from callrouter.errors import OperatorError
 from callrouter.prompts import build as prompts
 from callrouter.publishing.importing import read_table
+from callrouter.routing.entries import DIRECTORY, Kind, canonical, entries, ordered
 from callrouter.routing.table import RoutingTable
 from callrouter.settings import Settings
 from callrouter.storage.database import Database
 from callrouter.storage.revisions import migrate
+from callrouter.storage.secrets import SecretTables
 from callrouter.storage.versions import Versions
+from callrouter.vault import Vault
 
 Say = Callable[[str], None]
 
@@ -52,20 +63,72 @@ async def migrate_database(settings: Settings) -> str:
     return await asyncio.to_thread(migrate, settings.database)
 
 
-async def import_table(settings: Settings, path: Path) -> int:
-    """Publish the table of a YAML file and return its version. Nothing is changed if anything is wrong with it."""
+async def publish_file(settings: Settings, path: Path) -> int:
+    """Publish the table of a YAML file and return its version; one that is in force already keeps its number.
+
+    It is verified like any other. Nothing is changed if anything is wrong with it.
+    """
     table = read_table(path)
-    require_fits(table)
-    return await _publish(settings, table, path)
+    require_fits(table, settings)
+    async with opened(settings, mending=True) as office:
+        number, live = office.live
+        if number and live_is(live, table):
+            return number
+        published = await office.import_and_publish(table, None, f"imported from {path.name}", this_user())
+        return published.number
 
 
-async def _publish(settings: Settings, table: RoutingTable, path: Path) -> int:
+def live_is(live: RoutingTable, table: RoutingTable) -> bool:
+    """Return whether what is in force is that table, whatever the order in which its parts were written."""
+    return (
+        live.centre == table.centre
+        and canonical(live.routing) == canonical(table.routing)
+        and all(
+            ordered(k, list(entries(live.directory, k))) == ordered(k, list(entries(table.directory, k)))
+            for k in DIRECTORY
+        )
+    )
+
+
+def this_user() -> Principal:
+    """Return who runs this command on this machine, as the audit shows him."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a number that has no name
+        name = f"uid {os.getuid()}"
+    return Principal(f"cli:{name}", Role.ADMIN)
+
+
+async def make_accounts(settings: Settings, table: RoutingTable) -> dict[str, str]:
+    """Make a secret for each operator who has none yet, and return them by operator: they cannot be shown again."""
+    async with _credential_desk(settings) as desk:
+        fresh = [o.key for o in table.directory.operators if o.key not in desk.known.operators]
+        return {key: await desk.new_operator_secret(key, this_user()) for key in fresh}
+
+
+async def new_account(settings: Settings, operator: str) -> str:
+    """Make a new secret for an operator and return it, this once. For when no service runs. Raises OperatorError."""
+    async with opened(settings) as office:
+        office.entry(Kind.OPERATORS, operator)
+    async with _credential_desk(settings) as desk:
+        return await desk.new_operator_secret(operator, this_user())
+
+
+@contextlib.asynccontextmanager
+async def _credential_desk(settings: Settings) -> AsyncIterator[CredentialDesk]:
     database = Database(settings.database)
     try:
         await database.check_revision()
-        return await Versions(database).publish(table, _user(), f"imported from {path.name}")
+        vault = Vault(settings.key_path)
+        store = SecretTables(database, vault.chain_key())
+        known = await kept(store, vault)
+        yield CredentialDesk(store, vault, known, _nobody_to_show, lambda: time.time_ns() // 1000)
     finally:
         await database.close()
+
+
+async def _nobody_to_show(_credentials: Credentials) -> None:
+    """The PBX is not running: its files are rendered afterwards."""
 
 
 async def _any_published(settings: Settings) -> bool:
@@ -74,13 +137,6 @@ async def _any_published(settings: Settings) -> bool:
         return await Versions(database).newest_number() is not None
     finally:
         await database.close()
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may run as a number that has no name
-        return f"uid {os.getuid()}"
 
 
 async def table_in_force(settings: Settings) -> tuple[int, RoutingTable]:
@@ -99,8 +155,8 @@ def published(current: tuple[int, RoutingTable] | None) -> tuple[int, RoutingTab
         raise OperatorError(
             Bilingual("Belum ada tabel perutean yang diterbitkan.", "No routing table has been published yet."),
             Bilingual(
-                "Terbitkan satu: callrouter routes import BERKAS.yaml.",
-                "Publish one: callrouter routes import FILE.yaml.",
+                "Terbitkan satu: callrouter routes import BERKAS.yaml --publish --why ALASAN.",
+                "Publish one: callrouter routes import FILE.yaml --publish --why REASON.",
             ),
         )
     return current
@@ -124,10 +180,11 @@ async def make_prompts(settings: Settings, table: RoutingTable, say: Say) -> Non
 async def render_pbx(settings: Settings, table: RoutingTable, version: int) -> tuple[Asterisk, PbxSecrets]:
     """Write the PBX's configuration; return the Asterisk it is for, and the secrets in it."""
     asterisk = await find(settings.pbx_root)
-    keys = read_secrets(settings.secrets_dir, tuple(o.key for o in table.directory.operators))
+    keys = read_secrets(settings.secrets_dir)
     script = Path(doctor_script.__file__)
-    selftest = settings.pbx_dir / "agi-bin" / "selftest"
-    render(settings, table, version, keys, asterisk.files, str(selftest))
+    selftest = selftest_path(settings)
+    async with _credential_desk(settings) as desk:
+        render(settings, table, version, keys, desk.known, asterisk.files)
     try:
         selftest.write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(script))}\n")
         selftest.chmod(0o755)
@@ -157,16 +214,26 @@ def require_rendered(settings: Settings) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A PBX that is ready to be started. accounts: secrets that were made now, by operator; shown only now."""
+
+    pbx: Pbx
+    table: RoutingTable
+    keys: PbxSecrets
+    accounts: dict[str, str]
+
+
 async def prepare(
     settings: Settings, table_file: Path | None, say: Say, *, otherwise: Path | None = None
-) -> tuple[Pbx, RoutingTable, PbxSecrets]:
-    """Do all of the above; return a PBX ready to be started, its table and the secrets.
+) -> Prepared:
+    """Do all of the above; return a PBX ready to be started, and what belongs to it.
 
     table_file: a table to publish; otherwise: one to publish where none is published yet
     What can be wrong is looked at first, and a table is published only when its prompts are there.
     """
     if table_file is not None:
-        require_fits(read_table(table_file))
+        require_fits(read_table(table_file), settings)
     await find(settings.pbx_root)
     revision = await migrate_database(settings)
     say(Bilingual(f"basis data: revisi {revision}", f"database: revision {revision}").said(settings.language))
@@ -174,7 +241,7 @@ async def prepare(
     if table_file is not None:
         given = read_table(table_file)
         await make_prompts(settings, given, say)
-        number = await _publish(settings, given, table_file)
+        number = await publish_file(settings, table_file)
         told = Bilingual(
             f"tabel perutean: {table_file.name} adalah versi {number}",
             f"routing table: {table_file.name} is version {number}",
@@ -182,6 +249,7 @@ async def prepare(
         say(told.said(settings.language))
     version, table = await table_in_force(settings)
     await make_prompts(settings, table, say)
+    accounts = await make_accounts(settings, table)
     asterisk, keys = await render_pbx(settings, table, version)
     folder = settings.pbx_dir / "etc"
     told = Bilingual(
@@ -189,4 +257,4 @@ async def prepare(
         f"PBX: Asterisk {asterisk.version}, configuration in {folder}",
     )
     say(told.said(settings.language))
-    return Pbx(asterisk, settings.pbx_dir, settings.asterisk_timezone), table, keys
+    return Prepared(Pbx(asterisk, settings.pbx_dir, settings.asterisk_timezone), table, keys, accounts)

@@ -102,6 +102,30 @@ class Settings(BaseSettings):
     """Address on which the service takes the PBX's copies of SIP messages."""
     hep_port: Port = 9060
     """Its port (UDP); senders are those of `agi_peers`. Refused calls are counted from the copies."""
+    trunk_networks: Annotated[tuple[str, ...], NoDecode] = (
+        "127.0.0.0/8",
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "::1/128",
+        "fc00::/7",
+    )
+    """Networks in which the host of a trunk may lie; another is refused, whoever enters it."""
+    sip_tls_port: Port = 5061
+    """Port on which the PBX takes SIP over TLS, where `sip_tls_cert` is set."""
+    sip_tls_cert: Path | None = None
+    """Certificate (PEM) of the PBX for SIP over TLS; unset: there is none, and trunks cannot ask for it."""
+    sip_tls_key: Path | None = None
+    """Its private key (PEM)."""
+    api_tls_cert: Path | None = None
+    """Certificate (PEM) of the REST surface; unset: plain HTTP."""
+    api_tls_key: Path | None = None
+    """Its private key (PEM)."""
+    two_person: bool = False
+    """True: a draft is published only after someone else than who publishes it has approved it."""
+    key_file: Path | None = None
+    """File of the key that trunk passwords are encrypted with and the audit is signed with; unset: made in `state`.
+    Keep a copy apart from the database's backups: without it neither can be read again."""
     allow_public_bind: bool = False
     """Must be true before AGI, AMI, HEP or REST may listen on anything but loopback."""
 
@@ -132,7 +156,7 @@ class Settings(BaseSettings):
                 Bilingual("harus berupa alamat IP berupa angka", "must be a numeric IP address")
             ) from None
 
-    @field_validator("agi_peers", "ami_peers", mode="before")
+    @field_validator("agi_peers", "ami_peers", "trunk_networks", mode="before")
     @classmethod
     def _list(cls, peers: object) -> object:
         return tuple(peer.strip() for peer in peers.split(",")) if isinstance(peers, str) else peers
@@ -141,6 +165,16 @@ class Settings(BaseSettings):
     @classmethod
     def _addresses(cls, peers: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(cls._address(peer) for peer in peers)
+
+    @field_validator("trunk_networks")
+    @classmethod
+    def _trunk_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(str(ipaddress.ip_network(network)) for network in networks)
+        except ValueError:
+            raise RefusedValue(
+                Bilingual("harus berupa jaringan seperti 10.0.0.0/8", "must be networks such as 10.0.0.0/8")
+            ) from None
 
     @field_validator("ami_peers")
     @classmethod
@@ -184,6 +218,21 @@ class Settings(BaseSettings):
     def secrets_dir(self) -> Path:
         """Folder of generated secrets."""
         return self.state.resolve() / "secrets"
+
+    @property
+    def key_path(self) -> Path:
+        """File of the key that encrypts trunk passwords and signs the audit."""
+        return self.key_file or self.secrets_dir / "key"
+
+    @property
+    def cli_token_file(self) -> Path:
+        """File of the token by which the command line of this machine speaks to the running service."""
+        return self.secrets_dir / "cli-token"
+
+    @property
+    def audit_heads(self) -> Path:
+        """File outside the database that the newest row of the audit is written to each hour."""
+        return self.state.resolve() / "audit-heads"
 
 
 _LISTENERS = ("agi", "ami", "api", "hep")

@@ -7,7 +7,6 @@ import signal
 from pathlib import Path
 
 from callrouter.app import build
-from callrouter.asterisk.render import PbxSecrets
 from callrouter.bilingual import Bilingual
 from callrouter.listening import PBX, SERVICE, require_free
 from callrouter.prepare import Say, prepare
@@ -25,44 +24,51 @@ async def up(settings: Settings, table_file: Path | None, say: Say) -> None:
     Ports in use are found before anything is written; whatever goes wrong later, no PBX is left behind.
     """
     require_free(settings, (*PBX, *SERVICE))
-    pbx, table, keys = await prepare(settings, table_file, say, otherwise=resource("examples") / DEFAULT_TABLE)
+    ready = await prepare(settings, table_file, say, otherwise=resource("examples") / DEFAULT_TABLE)
     loop = asyncio.get_running_loop()
     starting = asyncio.current_task()
     assert starting is not None  # noqa: S101
     for number in ENDING:
         loop.add_signal_handler(number, starting.cancel)
     try:
-        await pbx.start()
+        await ready.pbx.start()
         service = await build(settings)
         for number in ENDING:
             loop.add_signal_handler(number, service.stop)
-        for line in how_to_ring(settings, table, keys):
+        for line in how_to_ring(settings, ready.table, ready.accounts):
             say(line)
         await service.run()
     except asyncio.CancelledError:
         say(Bilingual("Dihentikan sebelum siap.", "Stopped before it was ready.").said(settings.language))
     finally:
-        await pbx.stop()
+        await ready.pbx.stop()
 
 
-def how_to_ring(settings: Settings, table: RoutingTable, keys: PbxSecrets) -> list[str]:
+def how_to_ring(settings: Settings, table: RoutingTable, accounts: dict[str, str]) -> list[str]:
     """Return what to put into a softphone, line by line."""
     server = f"{settings.sip_host}:{settings.sip_port} (UDP)"
     rest = f"http://{settings.api_host}:{settings.api_port}/docs"
-    accounts = [
+    told = [
         Bilingual(
-            f"  operator {o.name}: pengguna {o.key}  kata sandi {keys.operators[o.key]}  server {server}",
-            f"  operator {o.name}: user {o.key}  password {keys.operators[o.key]}  server {server}",
+            f"  operator {o.name}: pengguna {o.key}  kata sandi {accounts[o.key]}  server {server}",
+            f"  operator {o.name}: user {o.key}  password {accounts[o.key]}  server {server}",
         )
         for o in table.directory.operators
+        if o.key in accounts
     ]
+    if not accounts:
+        accounts_before = Bilingual(
+            f"  {server}: kata sandi operator sudah ditampilkan dahulu; yang baru: callrouter operators secret KUNCI",
+            f"  {server}: the operators' passwords were shown before; a new one: callrouter operators secret KEY",
+        )
+        told.append(accounts_before)
     lines = [
         Bilingual(
             "callrouter berjalan. Masukkan salah satu akun ini ke softphone di mesin ini:",
             "callrouter is up. Put one of these accounts into a softphone on this machine:",
         ),
         Bilingual("", ""),
-        *accounts,
+        *told,
         Bilingual("", ""),
         Bilingual(
             "Operator yang terdaftar (register) sedang bertugas: teleponnya berdering. Untuk menelepon 112 sebagai",

@@ -1,7 +1,8 @@
 """``make demo``: from nothing to finished calls, on a real Asterisk with real telephones, in one command.
 
 BREAK=agency-audio, BREAK=operators or BREAK=service breaks one part on purpose; the demo must then say so and end
-with exit code 1. TABLE=FILE takes another routing table with the same trunks.
+with exit code 1. TABLE=FILE takes another routing table: each of the examples has its own story; of any other, each
+digit of the menus is called once.
 """
 
 from __future__ import annotations
@@ -20,28 +21,39 @@ from rich.table import Table
 from ruamel.yaml import YAML
 
 from callrouter.errors import OperatorError
+from callrouter.logs import configure
 from callrouter.publishing.importing import read_table
 from callrouter.resources import resource
+from callrouter.routing.table import RoutingTable
 from demo.centre import Centre
-from demo.scenarios import PHASES, Lane
+from demo.show import Lane, Phase, Scenario, Show, Times
 from demo.softphone import SoftphoneError
-from demo.stage import BREAKS, Scenario, Stage, Times
+from demo.stage import BREAKS, Stage
+from demo.stories import show_of
 
 RING_S = 4
 LAST_RESORT_S = 5
 TIMERS = {"member_ring_s": 5, "message_silence_s": 2}
+NOT_THE_PHONES = ("transport", "login", "codecs", "dtmf", "presented_number", "qualify_s")
 Result = tuple[str, Times | None, str]
 
 
 def shortened(path: Path) -> dict[str, Any]:
-    """Return a table with ring times cut down, so that a demo of what happens when nobody answers is soon over."""
+    """Return a table with ring times cut down, so that a demo of what happens when nobody answers is soon over.
+
+    Its trunks are as the demo's telephones speak: UDP, without a login, and numbers as callers gave them.
+    """
     read_table(path)  # what is wrong with it is told as the import tells it
     table: dict[str, Any] = YAML(typ="safe").load(path)
-    for route in table["routing"]["routes"]:
+    routing, directory = table.setdefault("routing", {}), table.setdefault("directory", {})
+    for route in routing.get("routes", ()):
         for step in route["steps"]:
             if step["kind"] == "dial":
                 step["ring_s"] = min(step.get("ring_s", RING_S), RING_S)
-    table["routing"]["last_resort"]["seconds"] = LAST_RESORT_S
+    for trunk in directory.get("trunks", ()):
+        for name in NOT_THE_PHONES:
+            trunk.pop(name, None)
+    routing.setdefault("last_resort", {})["seconds"] = LAST_RESORT_S
     return table
 
 
@@ -49,20 +61,22 @@ async def run(broken: str, table_file: Path, console: Console) -> int:
     """Play every scenario; return the exit code."""
     began = time.monotonic()
     results: list[Result] = []
+    table = shortened(table_file)
+    show = show_of(table_file.stem, RoutingTable.model_validate(table))
     with tempfile.TemporaryDirectory(prefix="callrouter-demo-") as folder:
         async with Centre(
             Path(folder),
-            shortened(table_file),
+            table,
             timers=TIMERS,
             extra={"language": "en"},
             say=lambda line: console.print(f"  {line}", soft_wrap=True),
         ) as centre:
             if broken == "service":
                 await centre.stop_service()
-            stage = await Stage.make(centre, broken, console)
+            stage = await Stage.make(centre, show.cast, broken, console)
             console.print(f"\nPBX and service are up after {time.monotonic() - began:.1f} s. Calls:\n")
             try:
-                await _phases(stage, results)
+                await _phases(stage, show, results)
                 await _afterwards(stage, results)
             finally:
                 stage.thaw()
@@ -74,31 +88,26 @@ async def run(broken: str, table_file: Path, console: Console) -> int:
     return _verdict(results, broken, console)
 
 
-async def _phases(stage: Stage, results: list[Result]) -> None:
-    for n, (title, lanes) in enumerate(PHASES):
-        stage.console.print(f"\n[bold]{title}[/bold]")
-        if n == 1:
-            await _on_duty(stage)
-        for lane in await asyncio.gather(*(_lane(stage, n, k, lane) for k, lane in enumerate(lanes))):
+async def _phases(stage: Stage, show: Show, results: list[Result]) -> None:
+    for n, phase in enumerate(show.phases):
+        stage.console.print(f"\n[bold]{phase.title}[/bold]")
+        await _on_duty(stage, phase)
+        for lane in await asyncio.gather(*(_lane(stage, n, k, lane) for k, lane in enumerate(phase.lanes))):
             results += lane
 
 
 async def _lane(stage: Stage, n: int, k: int, lane: Lane) -> list[Result]:
-    return [await _one(stage, name, play, _number(n, k, m)) for m, (name, play) in enumerate(lane)]
+    return [await _one(stage, name, play, f"0812{n}{k}{m:02d}112") for m, (name, play) in enumerate(lane)]
 
 
-def _number(phase: int, lane: int, scenario: int) -> str:
-    return f"0812{phase}{lane}{scenario}112"
-
-
-async def _on_duty(stage: Stage) -> None:
-    for operator in (stage.op1, stage.op2):
-        await operator.register()
-        stage.tell(operator.name, "comes on duty")
+async def _on_duty(stage: Stage, phase: Phase) -> None:
+    for key in phase.on_duty:
+        await stage[key].register()
+        stage.tell(key, "comes on duty")
     if stage.broken == "operators":
-        for operator in (stage.op1, stage.op2):
-            operator.kill()
-            stage.tell(operator.name, "(broken on purpose: vanishes)")
+        for key in phase.on_duty:
+            stage[key].kill()
+            stage.tell(key, "(broken on purpose: vanishes)")
 
 
 async def _one(stage: Stage, name: str, play: Scenario, number: str) -> Result:
@@ -114,29 +123,23 @@ async def _one(stage: Stage, name: str, play: Scenario, number: str) -> Result:
 
 async def _afterwards(stage: Stage, results: list[Result]) -> None:
     """After all calls: one incident for each, also for those that the service never saw."""
-    for call in stage.caller.calls:
-        if not call.ended:
-            await call.hangup()
-    if stage.broken != "service":
+    for calls in stage.rung.values():
+        with contextlib.suppress(SoftphoneError):
+            await stage.hang_up(calls)
+    if stage.broken != "service" and stage.centre.service_pid is None:
         await stage.centre.start_service()
-    stage.console.print("\n[bold]the service is back[/bold]")
-    numbers = [
-        _number(n, k, m)
-        for n, (_, lanes) in enumerate(PHASES)
-        for k, lane in enumerate(lanes)
-        for m in range(len(lane))
-    ]
-    for number in numbers:
+        stage.console.print("\n[bold]the service is back[/bold]")
+    for number in stage.rung:
         try:
             await stage.centre.incident_of(number, within=5)
         except Exception as error:  # noqa: BLE001 - the verdict tells all of them
             results.append((f"incident of {number}", None, in_a_line(error)))
             return
-    incidents = await stage.centre.incidents()
-    if len(incidents) != len(numbers):
-        results.append(("incidents", None, f"{len(incidents)} incidents of {len(numbers)} calls"))
+    incidents, calls_made = len(await stage.centre.incidents()), sum(map(len, stage.rung.values()))
+    if incidents != calls_made:
+        results.append(("incidents", None, f"{incidents} incidents of {calls_made} calls"))
         return
-    stage.tell("incidents", f"{len(incidents)} calls, {len(incidents)} incidents")
+    stage.tell("incidents", f"{calls_made} calls, {incidents} incidents")
 
 
 def in_a_line(error: Exception) -> str:
@@ -181,6 +184,7 @@ def _verdict(results: list[Result], broken: str, console: Console) -> int:
 
 def main() -> int:
     """Read BREAK and TABLE from the environment, and play."""
+    configure("text", "WARNING")
     console = Console(highlight=False, width=max(110, Console().width))
     broken = os.environ.get("BREAK", "")
     if broken and broken not in BREAKS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -16,9 +17,6 @@ import aiohttp
 from ruamel.yaml import YAML
 
 from callrouter import prepare, settings
-from callrouter.asterisk.pbx import Pbx
-from callrouter.asterisk.render import PbxSecrets
-from callrouter.routing.table import RoutingTable
 from demo.addresses import SIP_PORT, Addresses, free_ports
 from demo.softphone import Account, Softphone
 
@@ -62,7 +60,8 @@ class Centre:
         try:
             self._write_table()
             self.settings = settings.load(**self._overrides())
-            self.pbx, self.table, self.keys = await self._prepare()
+            ready = await prepare.prepare(self.settings, self.table_file, self._say)
+            self.pbx, self.table, self.keys, self.accounts = ready.pbx, ready.table, ready.keys, ready.accounts
             await self.pbx.start()
             self._http = aiohttp.ClientSession(
                 f"http://127.0.0.1:{self.settings.api_port}", timeout=aiohttp.ClientTimeout(total=10)
@@ -121,9 +120,6 @@ class Centre:
             "timers": settings.Timers.model_validate(self._timers),
             **self._extra,
         }
-
-    async def _prepare(self) -> tuple[Pbx, RoutingTable, PbxSecrets]:
-        return await prepare.prepare(self.settings, self.table_file, self._say)
 
     # ------------------------------------------------------------------ the service
     @property
@@ -235,7 +231,7 @@ class Centre:
         keys = [o.key for o in self.table.directory.operators]
         account = Account(
             user=key,
-            password=self.keys.operators[key],
+            password=self.accounts[key],
             registrar=f"{self.settings.sip_host}:{self.settings.sip_port}",
         )
         phone = await self._phones.enter_async_context(
@@ -249,10 +245,37 @@ class Centre:
 
     # ------------------------------------------------------------------ what the service says
     async def get(self, path: str, **query: str) -> tuple[int, Any]:
-        """GET a path of the REST surface; return status and JSON."""
+        """GET a path of the REST surface as this machine's admin; return status and JSON."""
+        status, _, body = await self.ask("GET", path, params=query)
+        return status, body
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        etag: str | None = None,
+        params: Mapping[str, str] | None = None,
+        token: str | None = None,
+    ) -> tuple[int, str, Any]:
+        """Ask the REST surface; return status, ETag and JSON (None: no body).
+
+        etag: sent as If-Match; token: another than that of this machine's command line
+        """
         assert self._http is not None
-        async with self._http.get(path, params=query) as answer:
-            return answer.status, await answer.json(content_type=None)
+        file = self.settings.cli_token_file
+        known = token or (file.read_text() if file.exists() else "")
+        headers = {"Authorization": f"Bearer {known}"} if known else {}
+        headers |= {"If-Match": etag} if etag else {}
+        if method == "PATCH":
+            headers["Content-Type"] = "application/merge-patch+json"
+        data = None if body is None else json.dumps(body)
+        if data is not None:
+            headers.setdefault("Content-Type", "application/json")
+        async with self._http.request(method, path, params=params, data=data, headers=headers) as answer:
+            raw = await answer.read()
+            return answer.status, answer.headers.get("ETag", ""), json.loads(raw) if raw else None
 
     async def incidents(self) -> list[dict[str, Any]]:
         """Return all incidents (the newest 200), newest first, each whole."""
@@ -281,4 +304,6 @@ class Centre:
 
 
 def _as_text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(str(one) for one in value)
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -22,7 +22,8 @@ case ${1:-} in
         callrouter migrate
         # A table that was published before stays in force: a restart of the containers changes no routing.
         if [ ! -e "$CALLROUTER_STATE/table-imported" ]; then
-            callrouter routes import "${CALLROUTER_TABLE:?names no routing table (YAML) to begin with}"
+            callrouter routes import "${CALLROUTER_TABLE:?names no routing table (YAML) to begin with}" \
+                --yes --publish --why "first table"
             : >"$CALLROUTER_STATE/table-imported"
         fi
         callrouter prompts

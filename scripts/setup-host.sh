@@ -19,6 +19,11 @@ if [ ! -f .pbx/VERSION ] && ! { [ "$1" = demo ] && system_pbx; }; then
     command -v fakeroot >/dev/null || want fakeroot
     [ -e $KEYRING.gpg ] || [ -e $KEYRING.pgp ] || want debian-archive-keyring
 fi
+# docs/admin.md is written with them, and a test runs it.
+if [ "$1" = test ]; then
+    command -v curl >/dev/null || want curl
+    command -v jq >/dev/null || want jq
+fi
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null; then

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from callrouter.access.model import Right
 from callrouter.api import examples, translate
 from callrouter.api.models import LiveBoard, NoParameters
 from callrouter.api.operation import Asked, Surface
@@ -17,6 +18,7 @@ surface = Surface()
     tag="calls",
     summary=Bilingual("Panggilan yang sedang berlangsung", "The calls that are up"),
     path_model=NoParameters,
+    right=Right.SEE_CALLS,
     query=NoParameters,
     response=LiveBoard,
     example=examples.BOARD,

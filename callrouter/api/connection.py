@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import ssl
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +19,7 @@ from aiohttp import web
 from callrouter.api import problems
 from callrouter.api.middleware import internal_error, secure
 from callrouter.api.problems import ApiProblem, Fault, problem_response
-from callrouter.routing.table import Language
+from callrouter.routing.values import Language
 
 _log = structlog.get_logger(__name__)
 
@@ -26,6 +27,10 @@ _log = structlog.get_logger(__name__)
 # Outside the hierarchy, so that no configuration of logs turns it on.
 _SILENT = logging.Logger("callrouter.api.access", level=logging.CRITICAL + 1)  # noqa: LOG001
 
+HANDSHAKE_S = 5.0
+"""A client that has not shown that it speaks TLS by then is cut off."""
+CLOSING_S = 2.0
+"""Time for the end of a TLS connection."""
 WARN_AT = 0.7
 """Part of a limit at which the log says that it comes near."""
 
@@ -37,7 +42,9 @@ class Limits:
     """Bounds of the REST surface. Times in seconds, sizes in bytes."""
 
     deadline_s: float = 5
-    """A request that is not answered by then is answered with 503."""
+    """A request that is not answered by then is answered with 503; its body must have come by then."""
+    slow_deadline_s: float = 60
+    """The same for what may take long: verify, publish, replay, a whole table."""
     idle_s: float = 20
     """A connection without a whole request for this long is closed; so is one that never sent one."""
     unread_s: float = 10
@@ -48,7 +55,6 @@ class Limits:
     line_bytes: int = 8190
     header_bytes: int = 8190
     headers: int = 64
-    body_bytes: int = 64 * 1024
 
 
 @dataclass(slots=True)
@@ -167,8 +173,10 @@ class Connection(web.RequestHandler):
 class BoundedSite(web.BaseSite):
     """Listens on one address and makes every connection a `Connection`."""
 
-    def __init__(self, runner: web.AppRunner, gate: Gate, host: str, port: int) -> None:
-        super().__init__(runner)
+    def __init__(
+        self, runner: web.AppRunner, gate: Gate, host: str, port: int, tls: ssl.SSLContext | None = None
+    ) -> None:
+        super().__init__(runner, ssl_context=tls)
         self._gate = gate
         self._host = host
         self._wanted_port = port
@@ -177,7 +185,7 @@ class BoundedSite(web.BaseSite):
     @property
     def name(self) -> str:
         """Where it listens."""
-        return f"http://{self._host}:{self.port}"
+        return f"http{'s' if self._ssl_context else ''}://{self._host}:{self.port}"
 
     async def start(self) -> None:
         """Listen. Raises OSError."""
@@ -185,7 +193,13 @@ class BoundedSite(web.BaseSite):
         loop = asyncio.get_running_loop()
         web_server: Any = self._runner.server
         listening = await loop.create_server(
-            lambda: Connection(self._gate, web_server, loop), self._host, self._wanted_port, backlog=self._backlog
+            lambda: Connection(self._gate, web_server, loop),
+            self._host,
+            self._wanted_port,
+            backlog=self._backlog,
+            ssl=self._ssl_context,
+            ssl_handshake_timeout=HANDSHAKE_S if self._ssl_context else None,
+            ssl_shutdown_timeout=CLOSING_S if self._ssl_context else None,
         )
         self._server = listening
         self.port = listening.sockets[0].getsockname()[1]

@@ -1,13 +1,15 @@
 """The cursor of a list: opaque to clients, so that what it holds may change.
 
-It holds the number of the last incident that was seen. A checksum finds cursors that were cut or mistyped; it is
-no protection against a made-up one, and none is needed: every number is a place that the caller may ask for.
+It holds the number of the last thing that was seen, or, of a list that can be sorted, the place of the last entry
+(how it was sorted, by what, and its key). A checksum finds cursors that were cut or mistyped; it is no protection
+against a made-up one, and none is needed: every place is one that the caller may ask for.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import json
 import zlib
 
 MAX_NUMBER = 2**63 - 1
@@ -42,6 +44,36 @@ def decode(cursor: str) -> int:
     if len(raw) != _LENGTH or body[:1] != _VERSION or raw[9:] != _checksum(body) or not 1 <= number <= MAX_NUMBER:
         raise BadCursor
     return number
+
+
+MAX_PLACE = 400
+"""Characters of a place's cursor."""
+_PLACE = b"\x02"
+
+
+def encode_place(sort: str, rank: int | str, key: str) -> str:
+    """Return the cursor that goes on after the entry `key`, which has `rank` in the order `sort`."""
+    body = _PLACE + json.dumps([sort, rank, key], separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(body + _checksum(body)).decode("ascii").rstrip("=")
+
+
+def decode_place(cursor: str) -> tuple[str, int | str, str]:
+    """Return the sort, rank and key in `cursor`. Raises BadCursor for anything that `encode_place` did not give."""
+    if len(cursor) > MAX_PLACE or not cursor.isascii():
+        raise BadCursor
+    try:
+        raw = base64.b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        body, checksum = raw[:-3], raw[-3:]
+        if body[:1] != _PLACE or checksum != _checksum(body):
+            raise BadCursor
+        sort, rank, key = json.loads(body[1:])
+        if not isinstance(sort, str) or not isinstance(key, str) or type(rank) not in {int, str}:
+            raise BadCursor
+    except (binascii.Error, ValueError, TypeError):
+        raise BadCursor from None
+    if encode_place(sort, rank, key) != cursor:
+        raise BadCursor
+    return sort, rank, key
 
 
 def _checksum(body: bytes) -> bytes:

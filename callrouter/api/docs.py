@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from callrouter.api.models import HtmlPage
-from callrouter.routing.table import Language
+from callrouter.routing.values import Language
 
 STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1rem;color:#1b1b1b;background:#fff}
@@ -44,6 +44,9 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
         "required": "wajib",
         "default": "bawaan",
         "answer": "Jawaban",
+        "body": "Isi permintaan",
+        "right": "Hak yang diperlukan",
+        "open": "tidak ada; terbuka bagi semua",
         "example": "Contoh",
         "problems": "Masalah",
         "code": "Kode",
@@ -66,6 +69,9 @@ WORDS: Mapping[Language, Mapping[str, str]] = {
         "required": "required",
         "default": "default",
         "answer": "Answer",
+        "body": "Body",
+        "right": "Right needed",
+        "open": "none; open to all",
         "example": "Example",
         "problems": "Problems",
         "code": "Code",
@@ -111,15 +117,18 @@ def _resolved(document: Mapping[str, Any], part: Mapping[str, Any]) -> Mapping[s
 
 def _kind(document: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     """Return a schema's type in a few words."""
-    if "anyOf" in schema:
-        return " | ".join(_kind(document, option) for option in schema["anyOf"])
+    for word in ("anyOf", "oneOf"):
+        if word in schema:
+            return " | ".join(dict.fromkeys(_kind(document, option) for option in schema[word]))
     if "$ref" in schema:
         target = _resolved(document, schema)
         return " | ".join(target["enum"]) if "enum" in target else str(schema["$ref"].rpartition("/")[2])
     if "const" in schema:
         return json.dumps(schema["const"])
+    if "enum" in schema:
+        return " | ".join(json.dumps(value) for value in schema["enum"])
     kind = str(schema.get("type", "any"))
     if kind == "array":
-        return f"[{_kind(document, schema['items'])}]"
+        return f"[{_kind(document, schema.get('items', {}))}]"
     bounds = [f"{sign} {schema[name]}" for name, sign in (("minimum", "≥"), ("maximum", "≤")) if name in schema]
     return ", ".join([str(schema.get("format", kind)), *bounds])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from callrouter.access.model import Right
 from callrouter.api import examples, problems, translate
 from callrouter.api.models import Incident, IncidentPage, IncidentPath, IncidentQuery, NoParameters
 from callrouter.api.operation import Asked, Surface
@@ -16,6 +17,7 @@ surface = Surface()
     tag="incidents",
     summary=Bilingual("Daftar laporan", "Incidents, newest first"),
     path_model=NoParameters,
+    right=Right.SEE_CALLS,
     query=IncidentQuery,
     response=IncidentPage,
     example=examples.PAGE,
@@ -34,6 +36,7 @@ async def list_incidents(asked: Asked[NoParameters, IncidentQuery]) -> IncidentP
     tag="incidents",
     summary=Bilingual("Satu laporan lengkap", "One incident whole"),
     path_model=IncidentPath,
+    right=Right.SEE_CALLS,
     query=NoParameters,
     response=Incident,
     example=examples.INCIDENT,

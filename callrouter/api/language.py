@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from callrouter.bilingual import Bilingual
-from callrouter.routing.table import Language
+from callrouter.routing.values import Language
 
 MAX_RANGES = 20
 """Language ranges read of one header; no browser sends more."""

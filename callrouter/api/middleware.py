@@ -15,9 +15,12 @@ from aiohttp.typedefs import Handler, Middleware
 
 from callrouter.api import docs, problems
 from callrouter.api.language import negotiate
+from callrouter.api.operation import operation_of
 from callrouter.api.problems import ApiProblem, Fault, problem_response
+from callrouter.bilingual import LANGUAGES, Bilingual
+from callrouter.errors import OperatorError
 from callrouter.incidents.views import StorageUnavailable
-from callrouter.routing.table import Language
+from callrouter.routing.values import Language
 
 LANGUAGE = web.RequestKey("callrouter.language", Language)
 
@@ -40,6 +43,9 @@ def errors(default: Language) -> Middleware:
             return problem_response(ApiProblem(Fault(problems.STORAGE_UNAVAILABLE, "")), language)
         except web.HTTPException as refused:
             return _refused(refused, language)
+        except OperatorError as error:
+            _log.warning("api.out_of_order", reason=str(error), method=request.method, path=_route(request))
+            return problem_response(out_of_order(error), language)
         except Exception:  # noqa: BLE001 (logged with its reference)
             reference = secrets.token_hex(8)
             _log.exception("api.failed", reference=reference, method=request.method, path=_route(request))
@@ -48,11 +54,13 @@ def errors(default: Language) -> Middleware:
     return middleware
 
 
-def deadline(seconds: float) -> Middleware:
-    """Return the middleware that gives up a request after `seconds`."""
+def deadline(usual_s: float, slow_s: float) -> Middleware:
+    """Return the middleware that gives up a request after `usual_s`, one of a slow operation after `slow_s`."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        operation = operation_of(request)
+        seconds = slow_s if operation is not None and operation.slow else usual_s
         try:
             async with asyncio.timeout(seconds) as limit:
                 return await handler(request)
@@ -63,6 +71,12 @@ def deadline(seconds: float) -> Middleware:
             raise ApiProblem(Fault(problems.DEADLINE_EXCEEDED, "")) from None
 
     return middleware
+
+
+def out_of_order(error: OperatorError) -> ApiProblem:
+    """Return the answer to a request that met something a person must put right."""
+    said = {name: error.message(name).removeprefix("callrouter: ").replace("\n  -> ", " ") for name in LANGUAGES}
+    return ApiProblem(Fault(problems.OUT_OF_ORDER, "", {"what": Bilingual(**said)}))
 
 
 def internal_error(reference: str, language: Language) -> web.Response:

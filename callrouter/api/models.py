@@ -15,7 +15,7 @@ from callrouter.calls.live import Stage
 from callrouter.calls.refused import MAX_COUNTS, MAX_NEWEST
 from callrouter.incidents.model import EventKind, IncidentState, Outcome
 from callrouter.incidents.views import MAX_PAGE
-from callrouter.routing.table import Key, Language
+from callrouter.routing.values import Key, Language
 
 MAX_LIVE = 500
 """Calls shown on the live board: to show these takes 3.5 ms, and more than 5 would be felt by the calls."""
@@ -34,13 +34,21 @@ class Answer(BaseModel):
     """A part of an answer."""
 
     # Inputs are hidden, for a failure to build one is logged, and they are people's names and numbers.
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, validate_by_name=True, serialize_by_alias=True
+    )
 
 
 class Parameters(BaseModel):
     """The parameters of a request; one that is not declared is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Sent(BaseModel):
+    """The body of a request; a member that is not declared is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class NoParameters(Parameters):
@@ -317,13 +325,25 @@ class DocsQuery(Parameters):
     )
 
 
+def _absent(value: object) -> bool:
+    return value is None
+
+
 class ProblemFault(Answer):
     """One of the things that are wrong."""
 
     code: str = Field(description="Stable name of this kind of problem.", examples=["parameter_out_of_range"])
     pointer: str = Field(
-        description="JSON pointer (RFC 6901) into the request: /path/…, /query/…, /method or /body/….",
+        description="JSON pointer (RFC 6901): with `in` body into the document that was sent, else into the request "
+        "(/path/…, /query/…, /header/…, /method or /body).",
         examples=["/query/limit"],
+    )
+    place: Literal["body"] | None = Field(
+        default=None,
+        alias="in",
+        exclude_if=_absent,
+        description="body: the pointer is into the document that was sent; else absent.",
+        examples=["body"],
     )
     detail: str = Field(description="What is wrong.", examples=["Parameter limit must be at most 200."])
     remedy: str = Field(description="What to do about it.", examples=["Give a value within the bounds."])
@@ -347,11 +367,22 @@ class Problem(Answer):
     )
     pointer: str | None = Field(
         default=None,
-        description="Where: JSON pointer (RFC 6901) into the request; absent where the request is not at fault.",
+        exclude_if=_absent,
+        description="Where: JSON pointer (RFC 6901), as in errors; absent where the request is not at fault.",
         examples=["/query/limit"],
     )
+    place: Literal["body"] | None = Field(
+        default=None,
+        alias="in",
+        exclude_if=_absent,
+        description="body: the pointer is into the document that was sent; else absent.",
+        examples=["body"],
+    )
     reference: str | None = Field(
-        default=None, description="Quote this to the admin: it is in the log.", examples=["4f1c2a9be07d5566"]
+        default=None,
+        exclude_if=_absent,
+        description="Quote this to the admin: it is in the log.",
+        examples=["4f1c2a9be07d5566"],
     )
     errors: list[ProblemFault] = Field(
         description="Everything that is wrong with the request; the first is the above."

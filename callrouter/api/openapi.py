@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -10,24 +10,28 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from callrouter import __version__
-from callrouter.api import problems
+from callrouter.api import problems, refusals, words
+from callrouter.api.kinds import Kind
 from callrouter.api.language import say
-from callrouter.api.operation import AnyOperation
-from callrouter.api.problems import ApiProblem, Fault, Kind, problem_model
-from callrouter.bilingual import Bilingual
-from callrouter.calls.live import CHECKS
-from callrouter.routing.table import Language
+from callrouter.api.operation import AnyOperation, Body
+from callrouter.api.problem_examples import example
+from callrouter.routing.values import Language
 
 _REFS = "#/components/schemas/{model}"
 _DESCRIPTION = """\
-Incidents and calls of an emergency call centre (112), and the health of the service.
+An emergency call centre (112): its calls and incidents, its directory and routing tables, and the health of the
+service.
+
+Every request but those for health and documentation carries a bearer token; `x-right` says what its role must have.
+Trunks, agencies, operators and duty take effect at once. Categories, menus, areas, schedules, shifts, ring groups,
+routes and settings are a draft until published. What is read has an ETag, and a change names it in If-Match.
 
 Times are RFC 3339 in UTC with microseconds. What is not known is null. Lists are read page by page: hand the `next`
 of a page back as `after`. Everything that goes wrong is answered as a problem (RFC 9457) with a stable `code`, what
 is wrong and what to do in Indonesian or English (`Accept-Language`), and a pointer to the part of the request.
 """
 
-ALWAYS: tuple[Kind, ...] = (problems.BODY_UNEXPECTED, problems.INTERNAL_ERROR, problems.DEADLINE_EXCEEDED)
+ALWAYS: tuple[Kind, ...] = (problems.REQUEST_MALFORMED, problems.INTERNAL_ERROR, problems.DEADLINE_EXCEEDED)
 """Problems that every operation may answer with."""
 _OF_PARAMETERS = (
     problems.PARAMETER_UNKNOWN,
@@ -35,6 +39,16 @@ _OF_PARAMETERS = (
     problems.PARAMETER_INVALID,
     problems.PARAMETER_OUT_OF_RANGE,
     problems.CURSOR_INVALID,
+)
+_OF_BODY = (
+    refusals.MEDIA_TYPE_UNSUPPORTED,
+    refusals.BODY_MISSING,
+    refusals.BODY_MALFORMED,
+    refusals.BODY_MEMBER_REPEATED,
+    refusals.BODY_TOO_DEEP,
+    refusals.BODY_TOO_SLOW,
+    refusals.BODY_INVALID,
+    problems.BODY_TOO_LARGE,
 )
 
 
@@ -52,13 +66,27 @@ def build(operations: Sequence[AnyOperation]) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "security": [],
+        "security": [{"bearer": []}],
         "tags": [{"name": tag} for tag in dict.fromkeys(operation.tag for operation in operations)],
         "paths": paths,
         "components": {
             "schemas": _schemas(operations),
-            "parameters": {"AcceptLanguage": _ACCEPT_LANGUAGE},
-            "headers": {"RetryAfter": _RETRY_AFTER},
+            "parameters": {
+                "AcceptLanguage": _ACCEPT_LANGUAGE,
+                "IfMatch": _IF_MATCH,
+                "IfNoneMatch": _IF_NONE_MATCH,
+            },
+            "headers": {
+                "RetryAfter": _RETRY_AFTER,
+                "ETag": _ETAG,
+                "Location": _LOCATION,
+                "WWWAuthenticate": _WWW_AUTHENTICATE,
+            },
+            "examples": {
+                f"problem_{kind.code}": {"summary": kind.title.en, "value": example(kind)}
+                for kind in problems.CATALOGUE
+            },
+            "securitySchemes": {"bearer": _BEARER},
         },
         "x-problems": [_catalogued(kind) for kind in problems.CATALOGUE],
     }
@@ -72,6 +100,40 @@ _ACCEPT_LANGUAGE = {
     "schema": {"type": "string"},
     "example": "en",
 }
+_TAG_SCHEMA = {"type": "string", "pattern": '^"[!#-~]{1,100}"$'}
+_IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "required": True,
+    "description": "ETag of what was read, so that nobody else's change is lost.",
+    "schema": _TAG_SCHEMA,
+    "example": '"1"',
+}
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "ETag of what is known already: the answer is 304 while it is so.",
+    "schema": _TAG_SCHEMA,
+    "example": '"0"',
+}
+_ETAG = {"description": "What If-Match names.", "schema": _TAG_SCHEMA, "example": '"1"'}
+_LOCATION = {
+    "description": "Path of what was made.",
+    "schema": {"type": "string", "pattern": "^/api/v1/"},
+    "example": "/api/v1/trunks/damkar",
+}
+_WWW_AUTHENTICATE = {
+    "description": "What is wanted.",
+    "schema": {"type": "string", "pattern": "^Bearer"},
+    "example": 'Bearer realm="callrouter"',
+}
+_BEARER = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A token (RFC 6750). `callrouter tokens create` gives the first; `x-right` says what its role "
+    "must have.",
+}
 _RETRY_AFTER = {
     "description": "Seconds after which to try again.",
     "schema": {"type": "integer", "minimum": 1},
@@ -80,45 +142,135 @@ _RETRY_AFTER = {
 
 
 def _schemas(operations: Sequence[AnyOperation]) -> dict[str, Any]:
-    shown: dict[type[BaseModel], None] = dict.fromkeys(operation.response for operation in operations)
+    shown: dict[type[BaseModel], None] = dict.fromkeys(o.response for o in operations if o.response is not None)
     shown |= dict.fromkeys(kind.model for kind in problems.CATALOGUE)
-    _, answers = models_json_schema([(model, "serialization") for model in shown], ref_template=_REFS)
+    bodies = [o.body for o in operations if o.body is not None]
+    sent = dict.fromkeys(body.patches or body.described or body.model for body in bodies)
     asked = [model for operation in operations for model in (operation.path_model, operation.query_model)]
-    _, parameters = models_json_schema([(model, "validation") for model in asked], ref_template=_REFS)
-    own = {model.__name__ for model in asked}
+    _, found = models_json_schema(
+        [
+            *((model, "serialization") for model in shown),
+            *((model, "validation") for model in (*sent, *asked)),
+        ],
+        ref_template=_REFS,
+    )
     # Parameters are listed one by one, so only what they refer to (enumerations) is a schema of its own.
-    used = {name: schema for name, schema in parameters["$defs"].items() if name not in own}
-    return {**used, **answers["$defs"]}
+    own = {model.__name__ for model in asked}
+    schemas = {name: schema for name, schema in found["$defs"].items() if name not in own}
+    for name, schema in schemas.items():
+        words.describe(name, schema)
+    patched = {patch_name(b.patches): b.patches.__name__ for b in bodies if b.patches is not None}
+    for name, of in patched.items():
+        schemas[name] = _patch(schemas, schemas[of]) | {
+            "title": name,
+            "description": f"What is to change of a {of} (RFC 7396): null takes a member back to its default.",
+        }
+    return schemas
+
+
+def patch_name(model: type[BaseModel]) -> str:
+    """Return the name of the schema of a merge patch of `model`."""
+    return f"{model.__name__}Patch"
+
+
+def _patch(schemas: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of a merge patch of what `schema` is of: every member may be left out, or be null."""
+    properties = {}
+    for name, member in schema["properties"].items():
+        described = {word: member[word] for word in ("description", "examples") if word in member}
+        options = [option for option in member.get("anyOf", [member]) if option != {"type": "null"}]
+        properties[name] = described | {
+            "anyOf": [*(_patch_of(schemas, option) for option in options), {"type": "null"}]
+        }
+    return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+def _patch_of(schemas: Mapping[str, Any], option: Mapping[str, Any]) -> dict[str, Any]:
+    target = schemas.get(option.get("$ref", "").rpartition("/")[2], {})
+    if target.get("type") == "object":
+        return _patch(schemas, target)
+    return {word: value for word, value in option.items() if word not in {"default", "title", "description"}}
 
 
 def _operation(operation: AnyOperation) -> dict[str, Any]:
-    success: dict[str, Any] = {"schema": {"$ref": _REFS.format(model=operation.response.__name__)}}
-    if operation.example is not None:
-        success["examples"] = {"example": {"value": operation.example.model_dump(mode="json")}}
-    return {
+    described: dict[str, Any] = {
         "operationId": operation.name,
         "tags": [operation.tag],
         "summary": operation.summary.en,
         "x-summary": {"id": operation.summary.id, "en": operation.summary.en},
         "description": operation.description,
+        "security": [{"bearer": []}] if operation.right is not None else [],
+        "x-right": None if operation.right is None else operation.right.value,
         "parameters": [
             *_parameters("path", operation.path_model),
             *_parameters("query", operation.query_model),
-            {"$ref": "#/components/parameters/AcceptLanguage"},
+            *_headers(operation),
         ],
-        "responses": {
-            "200": {"description": operation.summary.en, "content": {operation.media_type: success}},
-            **_problem_responses(_kinds(operation)),
+        "responses": {**_success(operation), **_problem_responses(_kinds(operation))},
+    }
+    if operation.body is not None:
+        described["requestBody"] = _body(operation.body)
+    return described
+
+
+def _headers(operation: AnyOperation) -> list[dict[str, str]]:
+    names = ["AcceptLanguage"]
+    if operation.guarded:
+        names.append("IfMatch")
+    if operation.tagged and operation.method == "GET":
+        names.append("IfNoneMatch")
+    return [{"$ref": f"#/components/parameters/{name}"} for name in names]
+
+
+def _body(body: Body[Any]) -> dict[str, Any]:
+    name = patch_name(body.patches) if body.patches else (body.described or body.model).__name__
+    return {
+        "required": True,
+        "description": f"At most {body.limit // 1024} KiB.",
+        "content": {
+            body.media_type: {
+                "schema": {"$ref": _REFS.format(model=name)},
+                "examples": {name: {"value": value} for name, value in body.examples.items()},
+            }
         },
     }
 
 
+def _success(operation: AnyOperation) -> dict[str, Any]:
+    answer: dict[str, Any] = {"description": operation.summary.en}
+    headers: dict[str, Any] = {}
+    if operation.response is not None:
+        content: dict[str, Any] = {"schema": {"$ref": _REFS.format(model=operation.response.__name__)}}
+        if operation.example is not None:
+            content["examples"] = {"example": {"value": operation.example.model_dump(mode="json")}}
+        answer["content"] = {operation.media_type: content}
+    if operation.tagged:
+        headers["ETag"] = {"$ref": "#/components/headers/ETag"}
+    if operation.status is HTTPStatus.CREATED:
+        headers["Location"] = {"$ref": "#/components/headers/Location"}
+    if headers:
+        answer["headers"] = headers
+    answers = {str(int(operation.status)): answer}
+    if operation.tagged and operation.method == "GET":
+        answers["304"] = {"description": "Not modified since", "headers": headers}
+    return answers
+
+
 def _kinds(operation: AnyOperation) -> list[Kind]:
     # A query parameter that nobody declared can be sent to any operation.
-    of_parameters: Iterable[Kind] = (problems.PARAMETER_UNKNOWN, problems.PARAMETER_REPEATED)
+    kinds: list[Kind] = [problems.PARAMETER_UNKNOWN, problems.PARAMETER_REPEATED]
     if operation.path_model.model_fields or operation.query_model.model_fields:
-        of_parameters = _OF_PARAMETERS
-    return list(dict.fromkeys((*of_parameters, *operation.problems, *ALWAYS)))
+        kinds += _OF_PARAMETERS
+    if any(field.is_required() for field in operation.query_model.model_fields.values()):
+        kinds.append(problems.PARAMETER_MISSING)
+    kinds += _OF_BODY if operation.body is not None else (problems.BODY_UNEXPECTED,)
+    if operation.right is not None:
+        kinds += (refusals.UNAUTHENTICATED, refusals.FORBIDDEN, refusals.THROTTLED, problems.STORAGE_UNAVAILABLE)
+    if operation.guarded:
+        kinds += (refusals.PRECONDITION_REQUIRED, refusals.MOVED, refusals.HEADER_INVALID)
+    if operation.tagged and operation.method == "GET":
+        kinds.append(refusals.HEADER_INVALID)
+    return list(dict.fromkeys((*kinds, *operation.problems, *ALWAYS)))
 
 
 def _parameters(where: str, model: type[BaseModel]) -> list[dict[str, Any]]:
@@ -175,55 +327,18 @@ def _problem_response(status: HTTPStatus, kinds: Sequence[Kind]) -> dict[str, An
         "content": {
             problems.MEDIA_TYPE: {
                 "schema": schema,
-                "examples": {kind.code: {"summary": kind.title.en, "value": example(kind)} for kind in kinds},
+                "examples": {kind.code: {"$ref": f"#/components/examples/problem_{kind.code}"} for kind in kinds},
             }
         },
     }
+    headers = {}
     if any(kind.retry_after_s for kind in kinds):
-        response["headers"] = {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}}
+        headers["Retry-After"] = {"$ref": "#/components/headers/RetryAfter"}
+    if status is HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = {"$ref": "#/components/headers/WWWAuthenticate"}
+    if headers:
+        response["headers"] = headers
     return response
-
-
-_POINTERS = {
-    problems.PARAMETER_UNKNOWN: "/query/foo",
-    problems.PARAMETER_REPEATED: "/query/limit",
-    problems.PARAMETER_MISSING: "/query/limit",
-    problems.PARAMETER_INVALID: "/query/callback",
-    problems.PARAMETER_OUT_OF_RANGE: "/query/limit",
-    problems.CURSOR_INVALID: "/query/after",
-    problems.BODY_UNEXPECTED: "/body",
-    problems.BODY_TOO_LARGE: "/body",
-    problems.PATH_UNKNOWN: "/path",
-    problems.INCIDENT_UNKNOWN: "/path/id",
-    problems.METHOD_NOT_ALLOWED: "/method",
-}
-_RULES = {
-    problems.PARAMETER_INVALID: Bilingual("true atau false", "true or false"),
-    problems.PARAMETER_OUT_OF_RANGE: Bilingual("paling besar 200", "at most 200"),
-}
-
-
-def example(kind: Kind, language: Language = Language.EN) -> dict[str, Any]:
-    """Return an example of a problem of `kind`, made as the real ones are."""
-    at = _POINTERS.get(kind, "")
-    values: dict[str, str | Bilingual] = {
-        "name": at.rpartition("/")[2],
-        "rule": _RULES.get(kind, Bilingual("", "")),
-        "known": "limit, after",
-        "allowed": "GET, HEAD",
-        "reference": "4f1c2a9be07d5566",
-        "failed": "ami",
-    }
-    members: dict[str, Any] = {}
-    if kind is problems.NOT_READY:
-        checks = [
-            {"name": name, "ok": name != "ami", "detail": "well" if name != "ami" else "no answer for 12 s"}
-            for name in CHECKS
-        ]
-        members = {"ready": False, "checks": checks}
-    reference = "4f1c2a9be07d5566" if kind is problems.INTERNAL_ERROR else None
-    problem = ApiProblem(Fault(kind, at, values), members=members)
-    return problem_model(problem, language, reference).model_dump(mode="json", exclude_none=True)
 
 
 def _catalogued(kind: Kind) -> dict[str, Any]:

@@ -3,76 +3,171 @@
     surface = Surface()
 
     @surface.get("/api/v1/things/{id}", tag=…, summary=…, path_model=ThingPath, query=NoParameters,
-                 response=Thing, example=…, problems=(THING_UNKNOWN,))
+                 response=Thing, example=…, problems=(THING_UNKNOWN,), right=Right.SEE_THINGS)
     async def read_thing(asked: Asked[ThingPath, NoParameters]) -> Thing:
         '''The description.'''
 
-The function's name is the operation's id and its docstring the description.
+    @surface.send("PUT", …, body=Body(Thing, examples={…}), guarded=True)
+    async def replace_thing(sent: Sent[ThingPath, NoParameters, Thing]) -> Answered[Thing]:
+        '''The description.'''
+
+The function's name is the operation's id and its docstring the description, where none is given.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Generic, Literal, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel
-from pydantic_core import ErrorDetails
 
-from callrouter.api import problems
-from callrouter.api.parameters import OUT_OF_RANGE, BadParameters, bind, rule
-from callrouter.api.problems import ApiProblem, Fault, Kind
+from callrouter.access.model import Principal, Right
+from callrouter.api import bodies
+from callrouter.api.kinds import Kind
+from callrouter.api.ports import Management
+from callrouter.api.preconditions import IfMatch
 from callrouter.api.services import Services
 from callrouter.bilingual import Bilingual
-from callrouter.routing.table import Language
+from callrouter.routing.values import Language
 
 P = TypeVar("P", bound=BaseModel)
 Q = TypeVar("Q", bound=BaseModel)
 R = TypeVar("R", bound=BaseModel)
+B = TypeVar("B", bound=BaseModel)
 
 JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
 HTML = "text/html"
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 @dataclass(frozen=True, slots=True)
 class Asked(Generic[P, Q]):
-    """A request whose parameters are right. `language` is the one its sender wants."""
+    """A request whose parameters are right. `language` is the one its sender wants.
+
+    principal: who asks; None where the operation is open to all
+    if_match:  what he has seen; None where the operation does not ask for it
+    """
 
     path: P
     query: Q
     language: Language
     services: Services
+    principal: Principal | None
+    if_match: IfMatch | None
+
+    @property
+    def by(self) -> Principal:
+        """Who asks an operation that takes a right."""
+        assert self.principal is not None  # noqa: S101 (the middleware lets nobody else through)
+        return self.principal
+
+    @property
+    def seen(self) -> IfMatch:
+        """What who asks a guarded operation has seen."""
+        assert self.if_match is not None  # noqa: S101 (`serve` sees to it)
+        return self.if_match
+
+    @property
+    def management(self) -> Management:
+        """What admins and operators work on."""
+        assert self.services.management is not None  # noqa: S101 (without it nobody is known, so nobody comes here)
+        return self.services.management
+
+
+@dataclass(frozen=True, slots=True)
+class Sent(Asked[P, Q], Generic[P, Q, B]):
+    """A request whose body is right too. `raw`: the body as it came."""
+
+    body: B
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(Generic[R]):
+    """An answer with more than a value.
+
+    raw:      the value as it is sent, where it was made before
+    etag:     without its quotes
+    location: the path of what was made
+    """
+
+    value: R | None = None
+    raw: bytes | None = None
+    etag: str | None = None
+    location: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Body(Generic[B]):
+    """The body that an operation takes.
+
+    examples:  by name, JSON values
+    limit:     bytes
+    patches:   for a merge patch: the model of what it changes
+    described: the model that the description shows, where it is another (the handler looks at the body by itself)
+    secret:    no answer about it repeats a value
+    """
+
+    model: type[B]
+    examples: Mapping[str, Any]
+    media_type: str = JSON
+    limit: int = bodies.BODY_BYTES
+    patches: type[BaseModel] | None = None
+    described: type[BaseModel] | None = None
+    secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[P, Q, R]):
-    """One thing that can be asked. `problems` are those beyond the ones that every request may meet."""
+    """One thing that can be asked. `problems` are those beyond the ones that every such request may meet.
+
+    right:    what who asks needs; None: open to all
+    response: None: the answer has no content
+    tagged:   the answer has an ETag (and a GET takes If-None-Match)
+    guarded:  If-Match is required
+    slow:     it may take Limits.slow_deadline_s
+    """
 
     name: str
-    method: str
+    method: Method
     path: str
     tag: str
     summary: Bilingual
     description: str
     path_model: type[P]
     query_model: type[Q]
-    response: type[R]
+    response: type[R] | None
     example: R | None
     problems: tuple[Kind, ...]
     media_type: str
-    handle: Callable[[Asked[P, Q]], Awaitable[R]]
+    handle: Callable[[Any], Awaitable[R | Answered[R] | None]]
+    right: Right | None = None
+    status: HTTPStatus = HTTPStatus.OK
+    body: Body[Any] | None = None
+    tagged: bool = False
+    guarded: bool = False
+    slow: bool = False
 
 
 AnyOperation = Operation[Any, Any, Any]
+OPERATION_OF: web.AppKey[dict[web.AbstractRoute, AnyOperation]] = web.AppKey("callrouter.operations")
 
 
+def operation_of(request: web.Request) -> AnyOperation | None:
+    """Return what `request` asks for; None for a path or method that is unknown."""
+    return request.app[OPERATION_OF].get(request.match_info.route)
+
+
+@dataclass(frozen=True, slots=True)
 class Surface:
     """Operations that belong together, in the order of their declaration."""
 
-    def __init__(self) -> None:
-        self.operations: list[AnyOperation] = []
+    operations: list[AnyOperation] = field(default_factory=list)
 
     def get(
         self,
@@ -84,88 +179,139 @@ class Surface:
         query: type[Q],
         response: type[R],
         example: R | None,
+        right: Right | None,
         problems: tuple[Kind, ...] = (),
         media_type: str = JSON,
-    ) -> Callable[[Callable[[Asked[P, Q]], Awaitable[R]]], Callable[[Asked[P, Q]], Awaitable[R]]]:
+        tagged: bool = False,
+        slow: bool = False,
+        name: str = "",
+        description: str = "",
+    ) -> Callable[[Callable[[Asked[P, Q]], Awaitable[Any]]], Callable[[Asked[P, Q]], Awaitable[Any]]]:
         """Declare a function that answers GET (and HEAD) of `path` with 200 and `response`."""
+        return self._declare(
+            "GET",
+            path,
+            tag,
+            summary,
+            path_model,
+            query,
+            response,
+            example,
+            right,
+            problems,
+            name=name,
+            description=description,
+            media_type=media_type,
+            tagged=tagged,
+            slow=slow,
+        )
 
-        def declare(handle: Callable[[Asked[P, Q]], Awaitable[R]]) -> Callable[[Asked[P, Q]], Awaitable[R]]:
+    def do(
+        self,
+        method: Method,
+        path: str,
+        *,
+        tag: str,
+        summary: Bilingual,
+        path_model: type[P],
+        query: type[Q],
+        response: type[R] | None,
+        example: R | None,
+        right: Right,
+        problems: tuple[Kind, ...] = (),
+        status: HTTPStatus = HTTPStatus.OK,
+        tagged: bool = False,
+        guarded: bool = False,
+        slow: bool = False,
+        name: str = "",
+        description: str = "",
+    ) -> Callable[[Callable[[Asked[P, Q]], Awaitable[Any]]], Callable[[Asked[P, Q]], Awaitable[Any]]]:
+        """Declare a function that carries out a request without a body."""
+        return self._declare(
+            method,
+            path,
+            tag,
+            summary,
+            path_model,
+            query,
+            response,
+            example,
+            right,
+            problems,
+            name=name,
+            description=description,
+            status=status,
+            tagged=tagged,
+            guarded=guarded,
+            slow=slow,
+        )
+
+    def send(
+        self,
+        method: Method,
+        path: str,
+        *,
+        tag: str,
+        summary: Bilingual,
+        path_model: type[P],
+        query: type[Q],
+        body: Body[B],
+        response: type[R] | None,
+        example: R | None,
+        right: Right,
+        problems: tuple[Kind, ...] = (),
+        status: HTTPStatus = HTTPStatus.OK,
+        tagged: bool = False,
+        guarded: bool = False,
+        slow: bool = False,
+        name: str = "",
+        description: str = "",
+    ) -> Callable[[Callable[[Sent[P, Q, B]], Awaitable[Any]]], Callable[[Sent[P, Q, B]], Awaitable[Any]]]:
+        """Declare a function that carries out a request with a body."""
+        return self._declare(
+            method,
+            path,
+            tag,
+            summary,
+            path_model,
+            query,
+            response,
+            example,
+            right,
+            problems,
+            name=name,
+            description=description,
+            status=status,
+            body=body,
+            tagged=tagged,
+            guarded=guarded,
+            slow=slow,
+        )
+
+    def _declare(
+        self, method: Method, path: str, tag: str, summary: Bilingual, path_model: type[P], query: type[Q],
+        response: type[R] | None, example: R | None, right: Right | None, problems: tuple[Kind, ...],
+        *, name: str, description: str, media_type: str = JSON, **more: Any,
+    ) -> Callable[[Callable[[Any], Awaitable[Any]]], Callable[[Any], Awaitable[Any]]]:  # fmt: skip
+        def declare(handle: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
             operation = Operation(
-                name=handle.__name__,
-                method="GET",
+                name=name or handle.__name__,
+                method=method,
                 path=path,
                 tag=tag,
                 summary=summary,
-                description=inspect.cleandoc(handle.__doc__ or ""),
+                description=description or inspect.cleandoc(handle.__doc__ or ""),
                 path_model=path_model,
                 query_model=query,
                 response=response,
                 example=example,
+                right=right,
                 problems=problems,
                 media_type=media_type,
                 handle=handle,
+                **more,
             )
             self.operations.append(operation)
             return handle
 
         return declare
-
-
-async def serve(
-    operation: AnyOperation, services: Services, request: web.Request, language: Language
-) -> web.Response:
-    """Answer `request` by `operation`. Raises ApiProblem, or whatever the handler raises."""
-    if request.can_read_body:
-        # The rest of a body that nobody reads would be taken for the next request.
-        raise ApiProblem(Fault(problems.BODY_UNEXPECTED, "/body"), headers={"Connection": "close"})
-    faults: list[Fault] = []
-    bound: list[BaseModel] = []
-    for where, model, pairs in (
-        ("path", operation.path_model, request.match_info.items()),
-        ("query", operation.query_model, request.query.items()),
-    ):
-        try:
-            bound.append(bind(model, pairs))
-        except BadParameters as bad:
-            faults.extend(parameter_faults(where, bad))
-    if faults:
-        raise ApiProblem(*faults)
-    answer = await operation.handle(Asked(bound[0], bound[1], language, services))
-    return _response(operation, answer)
-
-
-def parameter_faults(where: str, bad: BadParameters) -> list[Fault]:
-    """Return what is wrong with the parameters in `where` (path or query)."""
-    repeated = [
-        Fault(problems.PARAMETER_REPEATED, problems.pointer(where, name), {"name": _short(name)})
-        for name in bad.repeated
-    ]
-    return [*(_fault(where, error, bad.model) for error in bad.errors), *repeated]
-
-
-_KINDS = {
-    "extra_forbidden": problems.PARAMETER_UNKNOWN,
-    "missing": problems.PARAMETER_MISSING,
-    "cursor": problems.CURSOR_INVALID,
-    **dict.fromkeys(OUT_OF_RANGE, problems.PARAMETER_OUT_OF_RANGE),
-}
-
-
-def _fault(where: str, error: ErrorDetails, model: type[BaseModel]) -> Fault:
-    name = str(error["loc"][0])
-    values: dict[str, str | Bilingual] = {"name": _short(name), "rule": rule(error)}
-    values["known"] = ", ".join(model.model_fields) or Bilingual("tidak ada", "none")
-    return Fault(_KINDS.get(error["type"], problems.PARAMETER_INVALID), problems.pointer(where, name), values)
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 60 else name[:57] + "..."
-
-
-def _response(operation: AnyOperation, answer: BaseModel) -> web.Response:
-    headers = {"Vary": "Accept-Language"}
-    if operation.media_type == JSON:
-        return web.Response(body=answer.model_dump_json().encode(), content_type=JSON, headers=headers)
-    return web.Response(
-        text=str(answer.model_dump()), content_type=operation.media_type, charset="utf-8", headers=headers
-    )

@@ -54,6 +54,15 @@ def _cursor(value: object) -> object:
     return value
 
 
+def _place(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return cursor.decode_place(value)
+        except cursor.BadCursor:
+            raise PydanticCustomError("cursor", "must be a cursor") from None
+    return value
+
+
 def _moment(value: object) -> object:
     if isinstance(value, str):
         try:
@@ -79,6 +88,13 @@ Cursor = Annotated[
 ]
 """The place in a list that a cursor stands for."""
 
+Place = Annotated[
+    tuple[str, int | str, str],
+    BeforeValidator(_place),
+    WithJsonSchema({"type": "string", "pattern": f"^[A-Za-z0-9_-]{{8,{cursor.MAX_PLACE}}}$"}),
+]
+"""The place in a sorted list that a cursor stands for: the sort, the rank in it, the key."""
+
 When = Annotated[
     int,
     BeforeValidator(_moment),
@@ -95,6 +111,8 @@ RULES: Mapping[str, Bilingual] = {
     "moment": Bilingual("waktu UTC seperti 2026-11-21T13:40:07Z", "a time in UTC such as 2026-11-21T13:40:07Z"),
     "enum": Bilingual("salah satu dari {expected}", "one of {expected}"),
     "string_pattern_mismatch": Bilingual("sesuai pola {pattern}", "of the pattern {pattern}"),
+    "string_too_long": Bilingual("paling panjang {max_length} karakter", "at most {max_length} characters"),
+    "string_too_short": Bilingual("paling pendek {min_length} karakter", "at least {min_length} characters"),
     "greater_than_equal": Bilingual("paling kecil {ge}", "at least {ge}"),
     "less_than_equal": Bilingual("paling besar {le}", "at most {le}"),
 }

@@ -1,6 +1,7 @@
 """What can be wrong with a request, or with us: RFC 9457 problems with stable codes, in two languages.
 
-A pointer is a JSON pointer (RFC 6901) into the request, seen as ``{"path": …, "query": …, "method": …, "body": …}``.
+A pointer is a JSON pointer (RFC 6901) into the request, seen as ``{"path": …, "query": …, "header": …, "method": …,
+"body": …}``; or, for what is wrong within a body, into the document that was sent.
 """
 
 from __future__ import annotations
@@ -12,27 +13,16 @@ from typing import Any
 
 from aiohttp import web
 
+from callrouter.api import refusals
+from callrouter.api.kinds import Kind
 from callrouter.api.language import say
 from callrouter.api.models import NotReadyProblem, Problem, ProblemFault
 from callrouter.bilingual import Bilingual
-from callrouter.routing.table import Language
+from callrouter.routing.values import Language
 
 MEDIA_TYPE = "application/problem+json"
 MAX_FAULTS = 20
 """Faults listed in one problem; the rest show once these are mended."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of problem. `code` never changes its meaning; texts may hold ``{placeholders}``."""
-
-    code: str
-    status: HTTPStatus
-    title: Bilingual
-    detail: Bilingual
-    remedy: Bilingual
-    retry_after_s: int | None = None
-    model: type[Problem] = Problem
 
 
 PARAMETER_UNKNOWN = Kind(
@@ -175,6 +165,17 @@ NOT_READY = Kind(
     model=NotReadyProblem,
 )
 
+OUT_OF_ORDER = Kind(
+    "out_of_order",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    Bilingual("Ada yang harus diperbaiki", "Something must be put right"),
+    Bilingual("{what}", "{what}"),
+    Bilingual(
+        "Perbaiki, lalu coba lagi. Belum ada yang diubah.", "Put it right, then try again. Nothing was changed."
+    ),
+    retry_after_s=60,
+)
+
 CATALOGUE: tuple[Kind, ...] = (
     PARAMETER_UNKNOWN,
     PARAMETER_REPEATED,
@@ -193,16 +194,22 @@ CATALOGUE: tuple[Kind, ...] = (
     STORAGE_UNAVAILABLE,
     DEADLINE_EXCEEDED,
     NOT_READY,
+    OUT_OF_ORDER,
+    *refusals.CATALOGUE,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong, and where. `values` fill the placeholders; a Bilingual is said in the language."""
+    """One thing that is wrong, and where. `values` fill the placeholders; a Bilingual is said in the language.
+
+    in_body: the pointer is into the document that was sent; "" is then the whole of it
+    """
 
     kind: Kind
     pointer: str
     values: Mapping[str, str | Bilingual] = field(default_factory=dict)
+    in_body: bool = False
 
 
 class ApiProblem(Exception):
@@ -232,7 +239,8 @@ def problem_model(problem: ApiProblem, language: Language, reference: str | None
         code=kind.code,
         detail=say(kind.detail, language).format(**values),
         remedy=say(kind.remedy, language).format(**values),
-        pointer=first.pointer or None,
+        pointer=first.pointer if first.in_body else first.pointer or None,
+        place="body" if first.in_body else None,
         reference=reference,
         errors=_faults(problem.faults, language),
         **problem.members,
@@ -242,10 +250,11 @@ def problem_model(problem: ApiProblem, language: Language, reference: str | None
 def problem_response(problem: ApiProblem, language: Language, reference: str | None = None) -> web.Response:
     """Return `problem` as the answer to a request."""
     kind = problem.faults[0].kind
-    headers = {"Content-Language": str(language), "Vary": "Accept-Language", **problem.headers}
+    headers = {"Content-Language": str(language), "Vary": "Accept-Language"}
     if kind.retry_after_s is not None:
         headers["Retry-After"] = str(kind.retry_after_s)
-    body = problem_model(problem, language, reference).model_dump_json(exclude_none=True).encode()
+    headers |= problem.headers
+    body = problem_model(problem, language, reference).model_dump_json().encode()
     return web.Response(status=kind.status, body=body, content_type=MEDIA_TYPE, headers=headers)
 
 
@@ -259,11 +268,12 @@ def _faults(faults: Sequence[Fault], language: Language) -> list[ProblemFault]:
         ProblemFault(
             code=fault.kind.code,
             pointer=fault.pointer,
+            place="body" if fault.in_body else None,
             detail=say(fault.kind.detail, language).format(**_values(fault, language)),
             remedy=say(fault.kind.remedy, language).format(**_values(fault, language)),
         )
         for fault in faults[:MAX_FAULTS]
-        if fault.pointer
+        if fault.pointer or fault.in_body
     ]
 
 

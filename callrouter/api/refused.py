@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from callrouter.access.model import Right
 from callrouter.api import examples, problems, translate
 from callrouter.api.models import NoParameters, RefusedCalls, RefusedQuery
 from callrouter.api.operation import Asked, Surface
@@ -15,6 +16,7 @@ surface = Surface()
     tag="calls",
     summary=Bilingual("Panggilan yang ditolak PBX", "Calls that the PBX refused"),
     path_model=NoParameters,
+    right=Right.SEE_CALLS,
     query=RefusedQuery,
     response=RefusedCalls,
     example=examples.REFUSED,

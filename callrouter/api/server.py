@@ -2,27 +2,69 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import json
 import re
-from collections.abc import Mapping, Sequence
+import ssl
+from collections.abc import Sequence
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from callrouter.api import board, docs, health, incidents, meta, openapi, refused
+from callrouter.api import (
+    audit,
+    board,
+    docs,
+    draft,
+    duty,
+    health,
+    holidays,
+    incidents,
+    meta,
+    openapi,
+    questions,
+    refused,
+    resources,
+    secrets,
+    settings,
+    tokens,
+    versions,
+)
+from callrouter.api.access import PRINCIPAL, Nobody, access
 from callrouter.api.connection import BoundedSite, Gate, Limits
 from callrouter.api.middleware import LANGUAGE, deadline, errors, on_prepare
-from callrouter.api.models import HtmlPage, OpenApiDocument
-from callrouter.api.operation import AnyOperation, serve
-from callrouter.api.services import Services
+from callrouter.api.models import OpenApiDocument
+from callrouter.api.operation import OPERATION_OF, AnyOperation
+from callrouter.api.ports import Management
+from callrouter.api.services import Description, Services
+from callrouter.api.serving import serve
 from callrouter.calls.live import Health, LiveCalls
 from callrouter.calls.refused import RefusedReader
 from callrouter.incidents.views import IncidentReader
 from callrouter.listening import cannot_listen
-from callrouter.routing.table import Language
+from callrouter.routing.values import Language
 
 OPERATIONS: tuple[AnyOperation, ...] = tuple(
-    operation for part in (incidents, board, refused, health, meta) for operation in part.surface.operations
+    operation
+    for part in (
+        incidents,
+        board,
+        refused,
+        duty,
+        resources,
+        secrets,
+        settings,
+        draft,
+        versions,
+        questions,
+        holidays,
+        tokens,
+        audit,
+        health,
+        meta,
+    )
+    for operation in part.surface.operations
 )
 """Everything that can be asked."""
 
@@ -32,7 +74,10 @@ class ApiServer:
 
     port:       0 takes any free port (tests); `port` tells which
     language:   of texts, where a request does not say (settings.language)
-    middleware: further middleware, outermost first, inside of errors and deadline: the place of access control
+    management: what admins and operators work on, and who knows the tokens; None: nothing is answered but what is
+                open to all
+    tls:        serve HTTPS by this (callrouter.api.tls); None: plain HTTP
+    middleware: further middleware, outermost first, inside of errors, deadline and access
     """
 
     def __init__(
@@ -44,23 +89,25 @@ class ApiServer:
         refused_calls: RefusedReader,
         live: LiveCalls,
         health: Health,
+        management: Management | None = None,
         language: str = Language.ID,
         limits: Limits | None = None,
+        tls: ssl.SSLContext | None = None,
         middleware: Sequence[Middleware] = (),
     ) -> None:
         self._host = host
         self._port = port
         self._language = Language(language)
         self._limits = limits or Limits()
-        self._middleware = tuple(middleware)
-        document, pages = _description()
+        self._tls = tls
+        self._middleware = (access(management.tokens if management else Nobody()), *middleware)
         self._services = Services(
             incidents=incidents,
             refused_calls=refused_calls,
             live=live,
             health=health,
-            document=document,
-            pages=pages,
+            description=_in_a_thread,
+            management=management,
         )
         self._gate = Gate(self._limits, self._language)
         self._runner: web.AppRunner | None = None
@@ -87,7 +134,7 @@ class ApiServer:
         runner = web.AppRunner(self._application(), handle_signals=False, shutdown_timeout=self._limits.stop_s)
         try:
             await runner.setup()
-            site = BoundedSite(runner, self._gate, self._host, self._port)
+            site = BoundedSite(runner, self._gate, self._host, self._port, self._tls)
             await site.start()
         except OSError as error:
             await runner.cleanup()
@@ -106,32 +153,45 @@ class ApiServer:
 
     def _application(self) -> web.Application:
         application = web.Application(
-            middlewares=[errors(self._language), deadline(self._limits.deadline_s), *self._middleware],
-            client_max_size=self._limits.body_bytes,
+            middlewares=[
+                errors(self._language),
+                deadline(self._limits.deadline_s, self._limits.slow_deadline_s),
+                *self._middleware,
+            ],
         )
+        application[OPERATION_OF] = {}
         application.on_response_prepare.append(on_prepare)
         for operation in OPERATIONS:
-            handler = _handler(operation, self._services)
+            handler = _handler(operation, self._services, self._limits.deadline_s)
             # aiohttp's own pattern leaves out braces; a bad id is to be told so, whatever is bad in it.
             resource = application.router.add_resource(re.sub(r"\{(\w+)\}", r"{\1:[^/]+}", operation.path))
             for method in (operation.method, "HEAD") if operation.method == "GET" else (operation.method,):
-                resource.add_route(method, handler, expect_handler=_expect_nothing)
+                route = resource.add_route(method, handler, expect_handler=_expect_nothing)
+                application[OPERATION_OF][route] = operation
         return application
 
 
+async def _in_a_thread() -> Description:
+    # Half a second of work, which would keep calls waiting at the start of the service for a page that few read.
+    return await asyncio.to_thread(_description)
+
+
 @functools.cache
-def _description() -> tuple[OpenApiDocument, Mapping[Language, HtmlPage]]:
-    """Return the API's description and its pages: constants, but 50 ms of work, so not made at import."""
+def _description() -> Description:
+    """Return the API's description: a constant."""
     document = openapi.build(OPERATIONS)
-    return OpenApiDocument(document), {language: docs.render(document, language) for language in Language}
+    pages = {language: docs.render(document, language) for language in Language}
+    return Description(OpenApiDocument(document), json.dumps(document, ensure_ascii=False).encode(), pages)
 
 
-def _handler(operation: AnyOperation, services: Services) -> Handler:
+def _handler(operation: AnyOperation, services: Services, body_s: float) -> Handler:
     async def handler(request: web.Request) -> web.StreamResponse:
-        return await serve(operation, services, request, request[LANGUAGE])
+        return await serve(operation, services, request, request[LANGUAGE], request.get(PRINCIPAL), body_s)
 
     return handler
 
 
 async def _expect_nothing(_request: web.Request) -> None:
-    """No operation takes a body, so ``Expect: 100-continue`` gets its final answer at once (RFC 9110 10.1.1)."""
+    """``100 Continue`` is sent when the body is read: a request that is refused gets its answer at once (RFC 9110
+    10.1.1).
+    """

@@ -11,7 +11,7 @@ from callrouter.bilingual import Bilingual
 from callrouter.calls import live, refused
 from callrouter.incidents import views
 from callrouter.incidents.model import Attempt, EventKind, IncidentState, Outcome
-from callrouter.routing.table import Language
+from callrouter.routing.values import Language
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

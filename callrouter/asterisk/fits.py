@@ -2,27 +2,97 @@
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Sequence
 from typing import Final
 
 from callrouter.asterisk.plan_codec import PlanTooLong, encode
+from callrouter.asterisk.quoting import MAX_AMI_LINE_BYTES
 from callrouter.asterisk.variables import TRUNK_PREFIX
 from callrouter.bilingual import Bilingual
 from callrouter.errors import OperatorError
 from callrouter.routing.decide import compile_table, plan_of
+from callrouter.routing.directory import Transport
+from callrouter.routing.failsafe import static_plan
 from callrouter.routing.table import RoutingTable
+from callrouter.settings import Settings
 
-_QUEUE_SECTIONS: Final = ("general", "callrouter")
-"""Sections of queues.conf that are no ring groups."""
+MAX_FAILSAFE_CHARS: Final = MAX_AMI_LINE_BYTES - 40
+"""A running PBX is told its failsafe plan in one line of the manager interface: ``Value: …``."""
+_OURS: Final = "callrouter"
+"""Begins the names of sections of our own in queues.conf and pjsip.conf."""
 _LONGEST_VERSION: Final = 10**9
 
 
-def require_fits(table: RoutingTable) -> None:
-    """Raise OperatorError if a key is already ours in the PBX's files, or a route's plan is too long for it."""
+def require_fits(table: RoutingTable, settings: Settings) -> None:
+    """Raise OperatorError for what this PBX cannot carry.
+
+    A key that is ours in its files, a plan that is too long, a trunk outside the networks of the deployment, or one
+    by TLS where the PBX has no certificate.
+    """
     _require_own_names(table)
+    _require_reachable(table, settings)
+    _require_short_plans(table)
+    _require_short_failsafe(table, settings)
+
+
+def _require_own_names(table: RoutingTable) -> None:
+    taken = [o.key for o in table.directory.operators if o.key.startswith((TRUNK_PREFIX, _OURS))]
+    taken += [g.key for g in table.routing.ring_groups if g.key == "general" or g.key.startswith(_OURS)]
+    if taken:
+        raise OperatorError(
+            Bilingual(
+                f"Kunci {', '.join(taken)} dalam tabel sudah menamai bagian konfigurasi PBX.",
+                f"The table's key {', '.join(taken)} already names a part of the PBX's configuration.",
+            ),
+            Bilingual(
+                f"Operator tidak boleh berawalan {TRUNK_PREFIX!r} atau {_OURS!r}, dan kelompok dering tidak boleh "
+                f"bernama 'general' atau berawalan {_OURS!r}: beri kunci lain.",
+                f"No operator's key begins with {TRUNK_PREFIX!r} or {_OURS!r}, and no ring group is called 'general' "
+                f"or begins with {_OURS!r}: give another key.",
+            ),
+        )
+
+
+def _require_reachable(table: RoutingTable, settings: Settings) -> None:
+    networks = [ipaddress.ip_network(network) for network in settings.trunk_networks]
+    strangers = [
+        t.key for t in table.directory.trunks if not any(ipaddress.ip_address(t.host) in net for net in networks)
+    ]
+    if strangers:
+        raise OperatorError(
+            Bilingual(
+                f"Alamat trunk {', '.join(strangers)} di luar jaringan yang diizinkan "
+                f"({', '.join(settings.trunk_networks)}).",
+                f"The address of the trunk {', '.join(strangers)} is outside the networks that are allowed "
+                f"({', '.join(settings.trunk_networks)}).",
+            ),
+            Bilingual(
+                "Perbaiki alamatnya, atau tambahkan jaringannya ke CALLROUTER_TRUNK_NETWORKS.",
+                "Correct the address, or add its network to CALLROUTER_TRUNK_NETWORKS.",
+            ),
+        )
+    secure = [t.key for t in table.directory.trunks if t.transport is Transport.TLS]
+    if secure and not (settings.sip_tls_cert and settings.sip_tls_key):
+        raise OperatorError(
+            Bilingual(
+                f"Trunk {', '.join(secure)} meminta TLS, tetapi PBX ini tidak memiliki sertifikat.",
+                f"The trunk {', '.join(secure)} asks for TLS, and this PBX has no certificate.",
+            ),
+            Bilingual(
+                "Atur CALLROUTER_SIP_TLS_CERT dan CALLROUTER_SIP_TLS_KEY lalu mulai ulang PBX, atau pilih udp atau "
+                "tcp untuk trunk itu.",
+                "Set CALLROUTER_SIP_TLS_CERT and CALLROUTER_SIP_TLS_KEY and restart the PBX, or choose udp or tcp "
+                "for that trunk.",
+            ),
+        )
+
+
+def _require_short_plans(table: RoutingTable) -> None:
     compiled = compile_table(table, _LONGEST_VERSION)
     for route in table.routing.routes:
         try:
-            everyone: tuple[str | None, ...] = (None, *(c.key for c in table.routing.categories))
+            everyone: Sequence[str | None] = (None, *(c.key for c in table.routing.categories))
             for category in route.when.category or everyone:
                 encode(plan_of(compiled, route, category, came_by=None))
         except PlanTooLong as error:
@@ -40,19 +110,19 @@ def require_fits(table: RoutingTable) -> None:
             ) from None
 
 
-def _require_own_names(table: RoutingTable) -> None:
-    taken = [o.key for o in table.directory.operators if o.key.startswith(TRUNK_PREFIX)]
-    taken += [g.key for g in table.routing.ring_groups if g.key in _QUEUE_SECTIONS]
-    if taken:
+def _require_short_failsafe(table: RoutingTable, settings: Settings) -> None:
+    plan = static_plan(compile_table(table, _LONGEST_VERSION), settings.timers.static_ring_s)
+    try:
+        length = len(encode(plan))
+    except PlanTooLong as error:
+        length = error.length
+    if length > MAX_FAILSAFE_CHARS:
         raise OperatorError(
             Bilingual(
-                f"Kunci {', '.join(taken)} dalam tabel sudah menamai bagian konfigurasi PBX.",
-                f"The table's key {', '.join(taken)} already names a part of the PBX's configuration.",
+                f"Nomor statis terlalu panjang untuk PBX: rencananya {length} karakter, paling banyak "
+                f"{MAX_FAILSAFE_CHARS}.",
+                f"The static numbers are too long for the PBX: their plan has {length} characters, "
+                f"{MAX_FAILSAFE_CHARS} are possible.",
             ),
-            Bilingual(
-                f"Operator tidak boleh berawalan {TRUNK_PREFIX!r}, dan kelompok dering tidak boleh bernama "
-                f"{' atau '.join(_QUEUE_SECTIONS)}: beri kunci lain dan impor tabelnya lagi.",
-                f"No operator's key begins with {TRUNK_PREFIX!r}, and no ring group is called "
-                f"{' or '.join(_QUEUE_SECTIONS)}: give another key and import the table again.",
-            ),
+            Bilingual("Kurangi nomor statisnya (static_numbers).", "Give fewer static_numbers."),
         )

@@ -29,7 +29,8 @@ class PlanTooLong(ValueError):
 
 def encode(plan: Plan) -> str:
     """Return the value of CR_PLAN. Raises PlanTooLong, or ValueError for a character outside the closed alphabet."""
-    head = f"plan,{plan.version},{_part(plan.route or '')},{plan.urgency},{_part(plan.category or '')}"
+    category = _part(plan.category or "")
+    head = f"plan,{plan.version},{_part(plan.route or '')},{plan.urgency},{category},{_part(plan.told)}"
     text = "!".join((head, *(_step(step) for step in plan.steps)))
     if len(text) > MAX_PLAN_CHARS:
         raise PlanTooLong(plan.route, len(text))
@@ -47,7 +48,9 @@ def _step(step: Step) -> str:
         case Dial():
             targets = "&".join(_target(t) for t in step.targets)
             label = "+".join(f"{_part(t.agency)}/{_part(t.contact)}" for t in step.targets)
-            return f"dial,{targets},{step.ring_s},{'a' if step.announce else 'n'},{label}"
+            limits = "&".join(str(t.max_calls) for t in step.targets)
+            limited = f",{limits}" if any(t.max_calls for t in step.targets) else ""
+            return f"dial,{targets},{step.ring_s},{'a' if step.announce else 'n'},{label}{limited}"
         case Ring(last=True):
             return f"last,{_part(step.group)},{step.wait_s}"
         case Ring():

@@ -101,9 +101,14 @@ class Refusals:
         self.unplaced = 0
         self._node = node
         self._own = own
-        self._trunks = {str(ipaddress.ip_address(host)): key for host, key in trunks.items()}
+        self._trunks: dict[str, str] = {}
         self._put = put
         self._invites: OrderedDict[bytes, _Followed] = OrderedDict()
+        self.name(trunks)
+
+    def name(self, trunks: Mapping[str, str]) -> None:
+        """Take the trunks of another table: key of each by its address."""
+        self._trunks = {str(ipaddress.ip_address(host)): key for host, key in trunks.items()}
 
     @property
     def followed(self) -> int:

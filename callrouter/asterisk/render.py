@@ -1,122 +1,172 @@
-"""The PBX's configuration, rendered from ``asterisk-config/`` into the folder of one running PBX."""
+"""The PBX's configuration as texts, rendered from ``asterisk-config/``. Nothing here is written or loaded."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import secrets
-import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from callrouter.asterisk.files import AsteriskFiles, cannot_write, lay_out, write
 from callrouter.asterisk.fits import require_fits
+from callrouter.asterisk.pbx_secrets import Credentials, PbxSecrets, read_secrets
 from callrouter.asterisk.plan_codec import encode
-from callrouter.asterisk.variables import MODULES
-from callrouter.bilingual import Bilingual, reason
+from callrouter.asterisk.provisioned import OperatorEntry, TrunkEntry, in_uri, operators, trunks
+from callrouter.asterisk.variables import FAILSAFE_PLAN, FIRST_LANGUAGE, MODULES
+from callrouter.bilingual import Bilingual
 from callrouter.calls.lines import MESSAGE_MIN_BYTES
 from callrouter.errors import OperatorError
 from callrouter.resources import resource
 from callrouter.routing.decide import compile_table
 from callrouter.routing.failsafe import static_plan
 from callrouter.routing.table import RoutingTable
+from callrouter.routing.values import Language
 from callrouter.settings import Settings
+from callrouter.vault import REALM
+
+__all__ = [
+    "LIVE_FILES",
+    "AsteriskFiles",
+    "Credentials",
+    "PbxSecrets",
+    "Rendered",
+    "cannot_write",
+    "compose",
+    "read_secrets",
+    "render",
+    "selftest_path",
+]
 
 MAX_STEPS: Final = 14
 MAX_CALLS: Final = 2_000
-_SENTINEL: Final = "@sentinel@"
-"""Stands for the hash until it is known. No key, secret, path or name of an operator holds an @."""
+LIVE_FILES: Final = ("extensions.conf", "pjsip.conf", "queues.conf")
+"""What changes with a table."""
+_SENTINEL: Final = "\0sentinel\0"
+"""Stands for the hash until it is known. Nothing that is rendered holds a control character."""
 _PLAIN_PATH: Final = re.compile(r"[A-Za-z0-9/_.+-]+")
 
 
 @dataclass(frozen=True, slots=True)
-class PbxSecrets:
-    """Secrets shared with the PBX, kept as files of mode 0640 in the secrets folder."""
+class Rendered:
+    """Files as they are to be written, and what of the dialplan comes from the table.
 
-    agi: str
-    hep: str
-    hands: str
-    keeper: str
-    operators: dict[str, str]
+    texts:     by name of the file; the last section of dialplan and queues names the file's own hash
+    sentinels: these hashes, by name of the file
+    globals:   the dialplan's global variables that change with a table: a running PBX is told them one by one
+    groups:    the ring groups that have queues, those that are kept for their callers included
+    language:  the one that citizens hear first
+    realm:     in which operators log in
+    """
 
-
-def read_secrets(folder: Path, operators: tuple[str, ...]) -> PbxSecrets:
-    """Return the secrets, making those that do not exist yet. Raises OperatorError if the folder is not writable."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o750)
-        return PbxSecrets(
-            agi=_secret(folder / "agi"),
-            hep=_secret(folder / "hep"),
-            hands=_secret(folder / "ami-hands"),
-            keeper=_secret(folder / "ami-keeper"),
-            operators={key: _secret(folder / f"operator-{key}") for key in operators},
-        )
-    except OSError as error:
-        raise OperatorError(
-            Bilingual(
-                f"Rahasia di {folder} tidak dapat dibaca atau dibuat: {reason(error).id}.",
-                f"The secrets in {folder} cannot be read or made: {reason(error).en}.",
-            ),
-            Bilingual("Berikan hak atas folder itu kepada pengguna ini.", "Give this user the folder."),
-        ) from error
+    texts: dict[str, str] = field(repr=False)
+    sentinels: dict[str, str]
+    globals: dict[str, str]
+    groups: tuple[str, ...]
+    trunks: tuple[TrunkEntry, ...] = field(repr=False)
+    operators: tuple[OperatorEntry, ...] = field(repr=False)
+    language: str
+    realm: str
 
 
-def _secret(path: Path) -> str:
-    if not path.exists():
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(20))
-    value = path.read_text().strip()
-    if not re.fullmatch(r"[A-Za-z0-9]{16,80}", value):
-        raise OperatorError(
-            Bilingual(
-                f"Rahasia di {path} bukan 16 sampai 80 huruf dan angka.",
-                f"The secret in {path} is not 16 to 80 letters and digits.",
-            ),
-            Bilingual(
-                "Hapus berkas itu, jalankan `callrouter pbx render` (rahasia baru akan dibuat), lalu mulai ulang "
-                "PBX.",
-                "Remove the file, run `callrouter pbx render` (a new one is made), and restart the PBX.",
-            ),
-        )
-    return value
+def selftest_path(settings: Settings) -> Path:
+    """Return where the AGI script of the doctor is called from."""
+    return settings.pbx_dir / "agi-bin" / "selftest"
 
 
-@dataclass(frozen=True, slots=True)
-class AsteriskFiles:
-    """Where an installed or unpacked Asterisk keeps what it brings."""
+def compose(
+    settings: Settings,
+    table: RoutingTable,
+    version: int,
+    keys: PbxSecrets,
+    credentials: Credentials,
+    *,
+    files: AsteriskFiles | None = None,
+    retired: tuple[str, ...] = (),
+) -> Rendered:
+    """Return the PBX's files for `table`: all of them, or without `files` those that change with a table.
 
-    modules: Path
-    documentation: Path
+    retired: ring groups that the table no longer has and that keep their queues
+    Raises OperatorError for a table that this PBX cannot carry, and for a state folder whose path it could misread.
+    Takes tens of milliseconds of CPU: not for the loop that serves calls.
+    """
+    require_fits(table, settings)
+    _require_plain_path(settings)
+    groups = [g.key for g in table.routing.ring_groups]
+    groups += sorted({key for key in retired if key not in groups})
+    compiled = compile_table(table, version)
+    ring_s = settings.timers.static_ring_s
+    plans = {t.key: encode(static_plan(compiled, ring_s, t.key)) for t in table.directory.trunks}
+    rendered = Rendered(
+        texts={},
+        sentinels={},
+        globals={
+            FIRST_LANGUAGE: table.routing.languages[0].value,
+            FAILSAFE_PLAN: encode(static_plan(compiled, ring_s)),
+        },
+        groups=tuple(groups),
+        trunks=trunks(table, credentials, plans),
+        operators=operators(table, credentials),
+        language=table.routing.languages[0].value,
+        realm=REALM,
+    )
+    values = _constant_values(settings, keys) | _table_values(rendered)
+    if files is not None:
+        values["module_dir"] = files.modules
+    environment = _environment()
+    for name in LIVE_FILES if files is None else sorted(environment.list_templates()):
+        text = environment.get_template(name).render(values | {"sentinel": _SENTINEL})
+        rendered.sentinels[name] = hashlib.sha256(f"{name}\0{text}".encode()).hexdigest()[:16]
+        rendered.texts[name] = text.replace(_SENTINEL, rendered.sentinels[name])
+    return rendered
 
 
 def render(
-    settings: Settings, table: RoutingTable, version: int, keys: PbxSecrets, files: AsteriskFiles, selftest: str
-) -> str:
-    """Write the complete configuration of this PBX and return its sentinel (a hash of all of it).
+    settings: Settings,
+    table: RoutingTable,
+    version: int,
+    keys: PbxSecrets,
+    credentials: Credentials,
+    files: AsteriskFiles,
+    *,
+    retired: tuple[str, ...] = (),
+) -> Rendered:
+    """Write the complete configuration of this PBX, for its next start, and return it.
 
-    `selftest` is the command of the doctor's AGI script. Each file is written whole and then renamed, with mode
-    0640. Raises OperatorError for a state folder whose path the PBX could misread, or that cannot be written, and for
-    a key that already names a part of these files.
+    Raises OperatorError as `compose` does, and where something cannot be written.
     """
-    require_fits(table)
-    pbx = settings.pbx_dir
-    if not _PLAIN_PATH.fullmatch(str(pbx)):
+    rendered = compose(settings, table, version, keys, credentials, files=files, retired=retired)
+    try:
+        lay_out(settings, files)
+        write(settings.pbx_dir / "etc", rendered.texts)
+    except OSError as error:
+        raise cannot_write(error.filename or settings.pbx_dir, error) from None
+    return rendered
+
+
+def _require_plain_path(settings: Settings) -> None:
+    odd = [p for p in (settings.pbx_dir, settings.sip_tls_cert, settings.sip_tls_key) if p and not _plain(p)]
+    if odd:
         raise OperatorError(
             Bilingual(
-                f"Jalur folder data {settings.state} mengandung karakter yang tidak dapat ditulis dalam berkas "
-                "Asterisk.",
-                f"The state folder {settings.state} has a character in its path that Asterisk's files cannot carry.",
+                f"Jalur {odd[0]} mengandung karakter yang tidak dapat ditulis dalam berkas Asterisk.",
+                f"The path {odd[0]} has a character that Asterisk's files cannot carry.",
             ),
             Bilingual(
-                "Atur CALLROUTER_STATE ke jalur yang hanya terdiri atas huruf, angka, dan / _ . + -.",
-                "Set CALLROUTER_STATE to a path of letters, digits and / _ . + -.",
+                "Atur CALLROUTER_STATE dan CALLROUTER_SIP_TLS_… ke jalur yang hanya terdiri atas huruf, angka, "
+                "dan / _ . + -.",
+                "Set CALLROUTER_STATE and CALLROUTER_SIP_TLS_… to paths of letters, digits and / _ . + -.",
             ),
         )
-    values = _values(settings, table, version, keys, files, selftest)
+
+
+def _plain(path: Path) -> bool:
+    return _PLAIN_PATH.fullmatch(str(path)) is not None
+
+
+def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(resource("asterisk-config")),
         undefined=StrictUndefined,
@@ -124,49 +174,36 @@ def render(
         trim_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["in_uri"] = _in_uri
-    texts = {
-        name: environment.get_template(name).render(values | {"sentinel": _SENTINEL})
-        for name in sorted(environment.list_templates())
+    environment.filters["in_uri"] = in_uri
+    environment.filters["in_config"] = _in_config
+    return environment
+
+
+def _in_config(text: str) -> str:
+    r"""Return a value as a line of a configuration file carries it: ``;`` begins a comment, and ``\;`` does not."""
+    return text.replace(";", r"\;")
+
+
+def _table_values(rendered: Rendered) -> dict[str, object]:
+    return {
+        "first_language": rendered.language,
+        "failsafe_plan": rendered.globals[FAILSAFE_PLAN],
+        "groups": rendered.groups,
+        "trunks": rendered.trunks,
+        "operators": rendered.operators,
     }
-    sentinel = hashlib.sha256("\0".join(f"{k}\0{v}" for k, v in texts.items()).encode()).hexdigest()[:16]
-    try:
-        _lay_out(settings, table, files)
-        for name, text in texts.items():
-            _write(pbx / "etc" / name, text.replace(_SENTINEL, sentinel))
-    except OSError as error:
-        raise cannot_write(error.filename or pbx, error) from None
-    return sentinel
 
 
-def cannot_write(where: object, error: OSError) -> OperatorError:
-    """Return the error for a part of the PBX's configuration that the system refuses to write."""
-    why = reason(error)
-    return OperatorError(
-        Bilingual(
-            f"Konfigurasi PBX tidak dapat ditulis ke {where}: {why.id}.",
-            f"The PBX's configuration cannot be written to {where}: {why.en}.",
-        ),
-        Bilingual(
-            "Kosongkan sebagian disk, atau berikan hak atas folder itu kepada pengguna ini.",
-            "Free disk space, or give this user the folder.",
-        ),
-    )
-
-
-def _values(
-    settings: Settings, table: RoutingTable, version: int, keys: PbxSecrets, files: AsteriskFiles, selftest: str
-) -> dict[str, Any]:
+def _constant_values(settings: Settings, keys: PbxSecrets) -> dict[str, object]:
     pbx = settings.pbx_dir
-    compiled = compile_table(table, version)
-    ring_s = settings.timers.static_ring_s
     return {
         "node": settings.node,
+        "realm": REALM,
+        "languages": [language.value for language in Language],
         "timers": settings.timers,
         "journal_dir": settings.journal_dir,
         "recordings_dir": settings.recordings_dir,
         "etc_dir": pbx / "etc",
-        "module_dir": files.modules,
         "var_dir": pbx / "var",
         "data_dir": pbx / "data",
         "agi_dir": pbx / "agi-bin",
@@ -186,65 +223,14 @@ def _values(
         "keeper_secret": keys.keeper,
         "sip_host": settings.sip_host,
         "sip_port": settings.sip_port,
+        "tls_port": settings.sip_tls_port,
+        "tls_cert": settings.sip_tls_cert if settings.sip_tls_key else None,
+        "tls_key": settings.sip_tls_key,
         "rtp_from": settings.rtp_from,
         "rtp_to": settings.rtp_to,
         "max_calls": MAX_CALLS,
         "max_steps": MAX_STEPS,
         "message_min_bytes": MESSAGE_MIN_BYTES,
         "modules": MODULES,
-        "failsafe_plan": encode(static_plan(compiled, ring_s)),
-        "failsafe_plans": {t.key: encode(static_plan(compiled, ring_s, t.key)) for t in table.directory.trunks},
-        "first_language": table.routing.menu.languages[0].value,
-        "languages": [language.value for language in table.routing.menu.languages],
-        "groups": table.routing.ring_groups,
-        "trunks": table.directory.trunks,
-        "operators": [
-            {"key": o.key, "name_id": _plain(o.name), "secret": keys.operators[o.key]}
-            for o in table.directory.operators
-        ],
-        "selftest": selftest,
+        "selftest": selftest_path(settings),
     }
-
-
-def _in_uri(host: str) -> str:
-    """Return a numeric address as a URI carries it: one of IPv6 in brackets (RFC 3986, section 3.2.2)."""
-    return f"[{host}]" if ":" in host else host
-
-
-def _plain(name: str) -> str:
-    """Return a name as a configuration file can carry it: letters of any script, digits, spaces and . ' -."""
-    return " ".join("".join(c if c.isalnum() or c in " .'-" else " " for c in name).split()) or "operator"
-
-
-def _lay_out(settings: Settings, table: RoutingTable, files: AsteriskFiles) -> None:
-    pbx = settings.pbx_dir
-    for part in ("etc", "var", "var/keys", "agi-bin", "spool", "run", "log", "data/sounds", "data/moh"):
-        (pbx / part).mkdir(parents=True, exist_ok=True, mode=0o750)
-    for folder in (settings.journal_dir, settings.recordings_dir):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o750)
-    _link(pbx / "data" / "documentation", files.documentation)
-    for language in table.routing.menu.languages:
-        prompts = settings.prompts_dir / language.value
-        sounds = pbx / "data" / "sounds" / language.value
-        sounds.mkdir(parents=True, exist_ok=True)
-        _link(sounds / "cr", prompts)
-        music = pbx / "data" / "moh" / language.value
-        shutil.rmtree(music, ignore_errors=True)
-        music.mkdir(parents=True)
-        _link(music / "wait.wav", prompts / "wait.wav")
-
-
-def _link(path: Path, target: Path) -> None:
-    if path.is_symlink():
-        path.unlink()
-    path.symlink_to(target)
-
-
-def _write(path: Path, text: str) -> None:
-    whole = path.with_name(path.name + ".new")
-    descriptor = os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    whole.replace(path)

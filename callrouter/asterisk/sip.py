@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote_to_bytes
@@ -52,22 +53,25 @@ def read(message: bytes) -> Invite | Reply | None:
     if not start.startswith((b"INVITE ", b"SIP/2.0 ")):
         return None
     first, *lines = _LINE_END.split(start[:MAX_HEAD], MAX_LINES)
-    headers = _headers(lines)
-    cseq = _CSEQ.match(headers.get(b"cseq", b""))
-    if cseq is None or cseq[2] != b"INVITE" or not headers.get(b"call-id"):
+    told = headers(lines, _NEEDED)
+    cseq = _CSEQ.match(told.get(b"cseq", b""))
+    if cseq is None or cseq[2] != b"INVITE" or not told.get(b"call-id"):
         return None
     # The top Via is a request's own (section 17.2.3). A response has it back, with parameters added behind.
-    branch = _BRANCH.search(headers.get(b"via", b""))
-    parts = (headers[b"call-id"], b"%d" % int(cseq[1]), branch[1] if branch else b"")
+    branch = _BRANCH.search(told.get(b"via", b""))
+    parts = (told[b"call-id"], b"%d" % int(cseq[1]), branch[1] if branch else b"")
     key = hashlib.blake2b(b"\n".join(parts), digest_size=16).digest()
     if first.startswith(b"INVITE "):
-        return Invite(key, number_of(headers.get(b"from", b"")), _has_tag(headers.get(b"to", b"")))
+        return Invite(key, number_of(told.get(b"from", b"")), _has_tag(told.get(b"to", b"")))
     status = _STATUS.fullmatch(first)
     return None if status is None else Reply(key, int(status[1]), _text(status[2], MAX_REASON))
 
 
-def _headers(lines: list[bytes]) -> dict[bytes, bytes]:
-    """Return the first of each header that is needed, unfolded (section 7.3.1). An empty line ends them."""
+def headers(lines: Sequence[bytes], names: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    """Return the first of each header in `names`, unfolded (section 7.3.1). An empty line ends them.
+
+    names: what each header is to be called, by its name and by its compact form, in lower case
+    """
     found: dict[bytes, bytes] = {}
     folded: list[bytes] = []
     name: bytes | None = None
@@ -80,7 +84,7 @@ def _headers(lines: list[bytes]) -> dict[bytes, bytes]:
         if not line:
             break
         before, _, value = line.partition(b":")
-        name = _NEEDED.get(before.strip().lower())
+        name = names.get(before.strip().lower())
         if name in found:
             name = None
         folded = [value.strip()]

@@ -6,7 +6,8 @@ from typing import Final
 
 CALL: Final = "CR_CALL"
 PLAN: Final = "CR_PLAN_"
-"""+ digit or `OTHER`, and + ``_`` + language where that makes a difference: the plan of that choice."""
+"""+ digits or `OTHER`, and + ``_`` + language where that makes a difference: the plan of that choice. Digits of a
+menu behind an option follow those of the option: ``32``."""
 OTHER: Final = "other"
 READY: Final = "CR_READY"
 """Set last, to ``yes``: without it the dialplan takes nothing of what was handed over, and runs its failsafe."""
@@ -14,11 +15,32 @@ CATEGORY: Final = "CR_CATEGORY"
 LANGUAGE: Final = "CR_LANG"
 STAGE: Final = "CR_STAGE"
 
+FIRST_LANGUAGE: Final = "CR_FIRST_LANG"
+FAILSAFE_PLAN: Final = "CR_FAILSAFE_PLAN"
+"""Global, and for each trunk its own: what a call gets while the service is away."""
+ORIGIN: Final = "CR_ORIGIN"
+TRUNK: Final = "CR_TRUNK"
+EARLY_MEDIA: Final = "CR_EARLY_MEDIA"
+TRUSTED: Final = "CR_TRUSTED"
+"""``yes`` where the other side of a trunk is believed what it says of its caller: who and where he is."""
+CHANNELS: Final = "CR_CHANNELS"
+"""Calls that a channel's trunk carries at once, both ways."""
+GROUPS: Final = "CR_GROUPS"
+"""Of an operator's telephone: the keys of the ring groups that name him, joined by ``&``."""
+AREA: Final = "CR_AREA"
+"""The area that a trunk's calls come from; unset where it serves more than one."""
+
 MENU_SWITCH: Final = "CR_MENU_SWITCH"
 MENU_TEXT: Final = "CR_MENU_"
-"""+ language: the clips of the menu, joined by ``&``."""
+"""+ the digits that lead to a menu (none to the main one) + ``_`` + language: its clips, joined by ``&``."""
 NEXT_LANGUAGE: Final = "CR_NEXT_LANG_"
 """+ language: the one that the switch digit leads to."""
+WHERE: Final = "CR_WHERE"
+"""Where the call is from, and how that is known: ``menu/35.07.13``."""
+WHERE_OF: Final = "CR_WHERE_"
+"""+ digits: the area that they also choose."""
+AWAY: Final = "CR_AWAY"
+"""The agencies and groups that could not be offered the call, of those that the table asks for, joined by ``+``."""
 
 CONTEXTS: Final = (
     "callrouter-from-carrier",
@@ -33,10 +55,14 @@ CONTEXTS: Final = (
     "callrouter-queue-exit",
     "callrouter-attempt",
     "callrouter-callee",
+    "callrouter-leg",
     "callrouter-confirm",
     "callrouter-ask",
     "callrouter-member",
     "callrouter-human",
+    "callrouter-pass",
+    "callrouter-passed",
+    "callrouter-duty",
     "callrouter-stage",
     "callrouter-hangup",
     "callrouter-doctor",
@@ -48,6 +74,7 @@ EVENT_CHOICE: Final = "CRChoice"
 EVENT_HUMAN: Final = "CRHuman"
 EVENT_FAILSAFE: Final = "CRFailsafe"
 EVENT_DOORBELL: Final = "CRDoorbell"
+EVENT_DUTY: Final = "CRDuty"
 
 TRUNK_PREFIX: Final = "trunk-"
 
@@ -84,6 +111,7 @@ MODULES: Final = (
     "res_pjsip_sdp_rtp",
     "res_pjsip_authenticator_digest",
     "res_pjsip_outbound_authenticator_digest",
+    "res_pjsip_outbound_registration",
     "res_pjsip_endpoint_identifier_ip",
     "res_pjsip_endpoint_identifier_user",
     "res_pjsip_registrar",
@@ -109,6 +137,7 @@ MODULES: Final = (
     "app_userevent",
     "app_verbose",
     "app_bridgeaddchan",
+    "app_channelredirect",
     "app_confbridge",
     "app_mixmonitor",
     # functions
@@ -116,9 +145,11 @@ MODULES: Final = (
     "func_callerid",
     "func_channel",
     "func_cut",
+    "func_devstate",
     "func_dialplan",
     "func_env",
     "func_global",
+    "func_groupcount",
     "func_hangupcause",
     "func_logic",
     "func_strings",

@@ -10,6 +10,7 @@ import structlog
 
 from callrouter.asterisk import variables as v
 from callrouter.asterisk.ami import AmiAnswer, AmiEvent
+from callrouter.asterisk.dialplan import away_of, known_area
 from callrouter.calls.board import Board, Seen
 from callrouter.calls.lines import caller_number, decoded, microseconds
 from callrouter.calls.live import Stage
@@ -30,12 +31,19 @@ STATUS_VARIABLES: Final = (
 )
 
 
+def _nobody_asks(_operator: str) -> None:
+    """For a watch whose owner keeps no duty."""
+
+
 class Watch:
     """Translates events.
 
     chosen:   told what a caller chose, and which plan the PBX took for it
     doorbell: rung when the PBX has written a record
     free:     hangs up a leg
+    missed:   told an operator's key when his phone rang and he let it; not where a colleague or the caller was faster
+    answered: told an operator's key when he took a call
+    least_ring_ms: a ring that was shorter was not his to miss
     """
 
     def __init__(
@@ -46,13 +54,19 @@ class Watch:
         chosen: Callable[[Chosen], None],
         doorbell: Callable[[], None],
         free: Callable[[str], None],
+        missed: Callable[[str], None] = _nobody_asks,
+        answered: Callable[[str], None] = _nobody_asks,
+        least_ring_ms: float = 0,
     ) -> None:
+        self._least_ring_ms = least_ring_ms
         self._board = board
         self._writer = writer
         self._clock = clock
         self._chosen = chosen
         self._doorbell = doorbell
         self._free = free
+        self._missed = missed
+        self._answered = answered
         self.failsafe_calls = 0
         """Calls that the PBX served alone while this service could be told."""
 
@@ -75,10 +89,18 @@ class Watch:
             case "HangupRequest" | "SoftHangupRequest":
                 for channel in self._board.legs_to_free(fields["Channel"], fields["Linkedid"]):
                     self._free(channel)
+            case "AgentConnect":
+                self._answered(_operator(fields))
+            case "AgentRingNoAnswer":
+                # A ring that was declined, or cut short because the caller's time in the queue was over, is none.
+                if int(fields.get("RingTime", "0")) >= self._least_ring_ms:
+                    self._missed(_operator(fields))
             case _:
                 pass
 
     def _ours(self, fields: dict[str, str]) -> None:
+        if fields.get("UserEvent") == v.EVENT_DUTY:
+            self._doorbell()
         if "Call" not in fields:
             return
         call = UUID(fields["Call"])
@@ -89,6 +111,8 @@ class Watch:
                 if fields["Path"] == "service":
                     self._chosen(_choice(call, fields))
                 self._board.chose(call, fields.get("Category", ""))
+                if fields.get("By"):
+                    log.info("call.passed_on", call=str(call), by=fields["By"], category=fields.get("Category", ""))
             case v.EVENT_HUMAN:
                 by = fields.get("By", "")
                 self._board.joined(call, by)
@@ -125,6 +149,14 @@ def endpoint_of(channel: str) -> str:
     return "" if technology == "Local" else rest.rsplit("-", 1)[0]
 
 
+def _operator(fields: dict[str, str]) -> str:
+    """Return the key of a queue's member. Raises ValueError for a member that is no operator's phone."""
+    technology, _, key = fields["Interface"].partition("/")
+    if technology != "PJSIP" or not key:
+        raise ValueError(f"the queue member {fields['Interface'][:80]!r} is no operator's telephone")
+    return key
+
+
 def _choice(call: UUID, fields: dict[str, str]) -> Chosen:
     return Chosen(
         call=call,
@@ -136,6 +168,8 @@ def _choice(call: UUID, fields: dict[str, str]) -> Chosen:
         version=int(fields["Version"]),
         route=fields.get("Route", ""),
         plan_text=decoded(fields["Plan"]),
+        area=known_area(fields.get("Area", "")),
+        away=away_of(fields.get("Away", "")),
     )
 
 

@@ -86,6 +86,7 @@ class Board:
         """The PBX took the plan of what the caller chose; `category` is empty where he chose none."""
         if entry := self._calls.get(call):
             entry.seen = replace(entry.seen, stage=Stage.PLAN, category=category)
+            entry.talking = ""  # an operator who passed him on talks with him no more
 
     def rings(self, linkedid: str, channel: str, endpoint: str) -> None:
         """A leg of the call begins to ring; one without an endpoint of its own (`endpoint` empty) is not shown."""

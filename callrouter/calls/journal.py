@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -12,14 +12,14 @@ import structlog
 
 from callrouter.calls.lines import MAX_LINE, BadLine, parse_line
 from callrouter.calls.ports import JournalStore
-from callrouter.calls.records import JournalBatch, Record, Rejected
+from callrouter.calls.records import DutyActed, Ended, JournalBatch, Record, Rejected
 from callrouter.incidents.views import StorageUnavailable
 
 log = structlog.get_logger(__name__)
 
 MAX_READ: Final = 64 * 1024
 """Bytes taken in one transaction. Reading them takes 2.4 ms (20 us a line), and calls wait for no more than 5."""
-_BEGIN: Final = re.compile(rb"1\|(?:opened|ended)\|")
+_BEGIN: Final = re.compile(rb"1\|(?:opened|ended|duty)\|")
 """No field of a whole line can hold this: a key and ``=`` follow each of its bars but the first two."""
 KEEP_FILES: Final = 100
 """Files of 1,000 seconds each that stay in the folder when they are taken: a good day."""
@@ -78,16 +78,22 @@ def _next_batch(path: Path, node: str, offset: int) -> JournalBatch | None:
             return None
         whole = len(data)  # a line of this length is none of ours: set aside, so that what follows is read
     records: list[Record] = []
+    duty: list[DutyActed] = []
     rejected: list[Rejected] = []
     for line in filter(None, data[:whole].split(b"\n")):
         torn = _torn(line)
         if torn:
             rejected.append(Rejected(line[:torn][:MAX_LINE], "torn: another record begins behind it"))
         try:
-            records.append(parse_line(line[torn:]))
+            record = parse_line(line[torn:])
         except BadLine as reason:
             rejected.append(Rejected(line[torn:][:MAX_LINE], str(reason)))
-    return JournalBatch(node, path.name, offset + whole, tuple(records), tuple(rejected))
+            continue
+        if isinstance(record, DutyActed):
+            duty.append(record)
+        else:
+            records.append(record)
+    return JournalBatch(node, path.name, offset + whole, tuple(records), tuple(rejected), tuple(duty))
 
 
 def _torn(line: bytes) -> int:
@@ -104,11 +110,19 @@ def _torn(line: bytes) -> int:
 class JournalReader:
     """Takes the journal into the database: at start, at the PBX's doorbell, and every second."""
 
-    def __init__(self, folder: Path, node: str, store: JournalStore) -> None:
+    def __init__(
+        self, folder: Path, node: str, store: JournalStore, duty: Callable[[DutyActed], Awaitable[None]] | None = None
+    ) -> None:
+        """`duty` takes what operators did by phone, each record at least once and in order (it may come again after
+        a crash); it raises StorageUnavailable to have it brought again.
+        """
         self._folder = folder
         self._node = node
         self._store = store
+        self._duty = duty
         self._bell = asyncio.Event()
+        self.caught_up = asyncio.Event()
+        """Set once everything has been taken that was there at the start."""
         self.failing = False
         """True while the journal or the database cannot be read or written; what it holds is not lost."""
 
@@ -122,6 +136,7 @@ class JournalReader:
             self._bell.clear()
             try:
                 await self.catch_up()
+                self.caught_up.set()
                 pause = POLL_S
             except (StorageUnavailable, OSError) as error:
                 if not self.failing:
@@ -146,10 +161,20 @@ class JournalReader:
         offsets = await self._store.offsets(self._node)
         taken = 0
         for batch in batches(self._folder, self._node, offsets):
+            await self._hand_on(batch.duty)
             await self._store.apply(batch)
+            for record in batch.records:
+                if isinstance(record, Ended) and record.left_out:
+                    log.warning("journal.attempts_left_out", call=str(record.call), attempts=record.left_out)
             for rejected in batch.rejected:
                 log.error("journal.line_set_aside", file=batch.file, reason=rejected.reason, line=rejected.line[:200])
-            taken += len(batch.records)
+            taken += len(batch.records) + len(batch.duty)
         if not taken and (moved := retire(self._folder, self._node, offsets)):
             log.info("journal.retired", files=moved)
         return taken
+
+    async def _hand_on(self, duty: tuple[DutyActed, ...]) -> None:
+        # Before the offset is kept: what was not taken must come again.
+        if self._duty is not None:
+            for acted in duty:
+                await self._duty(acted)

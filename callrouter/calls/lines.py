@@ -1,7 +1,8 @@
 """One line of the journal, read.
 
-The PBX writes ``1|kind|call|key=value|…`` (``asterisk-config/extensions.conf``, contexts callrouter-112 and
-callrouter-hangup). What a caller sent is base64 in it. Nothing here trusts a line: it may be torn or forged.
+The PBX writes ``1|kind|id|key=value|…`` (``asterisk-config/extensions.conf``, contexts callrouter-112,
+callrouter-hangup and callrouter-duty). What a caller sent is base64 in it. Nothing here trusts a line: it may be torn
+or forged.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import base64
 import re
 from uuid import UUID
 
-from callrouter.calls.records import Attempt, Ended, Opened, Record
+from callrouter.calls.records import Attempt, DutyActed, Ended, Opened, Record
+from callrouter.duty.model import Act
 from callrouter.incidents.model import Outcome
 
 MAX_LINE = 8_192
@@ -32,6 +34,8 @@ _LONGEST_BETWEEN_S = 5
 """Between the two readings of one stamp; a PBX that stood still for longer writes no time that can be trusted."""
 
 
+_OPERATOR = re.compile(r"[a-z0-9-]{1,31}")
+"""A key of the directory."""
 _WITHHELD = frozenset({"anonymous", "restricted", "unavailable", "unknown"})
 """User parts that stand for no number."""
 
@@ -40,7 +44,7 @@ class BadLine(ValueError):
     """The line is not one that the PBX writes whole."""
 
 
-def parse_line(line: bytes) -> Record:
+def parse_line(line: bytes) -> Record | DutyActed:
     """Return the record of one line (without its line end). Raises BadLine with the reason."""
     if len(line) > MAX_LINE:
         raise BadLine(f"longer than {MAX_LINE} bytes")
@@ -54,6 +58,8 @@ def parse_line(line: bytes) -> Record:
                 return _opened(UUID(call), fields)
             case "ended":
                 return _ended(UUID(call), fields)
+            case "duty":
+                return _duty(UUID(call), fields)
             case _:
                 raise BadLine(f"kind {kind[:20]!r} is not known")
     except KeyError as error:
@@ -149,7 +155,15 @@ def _ended(call: UUID, fields: dict[str, str]) -> Ended:
         recording=fields["rec"] if said >= MESSAGE_MIN_BYTES else "",
         cause=fields["cause"],
         attempts=attempts,
+        passed_by=fields.get("passed", ""),  # not in the lines of PBXs that cannot pass on
+        left_out=int(fields.get("cut", 0)),
     )
+
+
+def _duty(id_: UUID, fields: dict[str, str]) -> DutyActed:
+    if not _OPERATOR.fullmatch(fields["op"]):
+        raise BadLine(f"{fields['op'][:40]!r} is no operator")
+    return DutyActed(id_, microseconds(fields["t"]), fields["node"], fields["op"], Act(fields["act"]))
 
 
 def _outcome(human: int | None, said: int, stage: str, attempts: tuple[Attempt, ...]) -> Outcome:

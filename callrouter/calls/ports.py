@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from callrouter.calls.menu import MenuData
 from callrouter.calls.records import JournalBatch, Opened
-from callrouter.routing.facts import Facts
+from callrouter.routing.facts import AreaSource, Facts
 from callrouter.routing.plan import Plan
-from callrouter.routing.table import Language
+from callrouter.routing.values import Language
 
 
 class CallerGone(Exception):
@@ -19,14 +19,6 @@ class CallerGone(Exception):
 
 class LineFailed(Exception):
     """The PBX refused a command or did not answer in time. The dialplan goes on by its failsafe."""
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """What the PBX said of a call when it asked."""
-
-    opened: Opened
-    language: str
 
 
 class Line(Protocol):
@@ -44,8 +36,9 @@ class Line(Protocol):
 class Plans:
     """A plan for whatever the caller may choose.
 
-    by_digit: the plan of each digit that means a category; other: of everything else (0, silence, wrong digits)
-    in_language: what differs from these in another language, by language and digit (None: other)
+    by_digit: the plan of what means a category: a digit, or two where a menu leads to another ("32")
+    other:    the plan of everything else (0, silence, wrong digits)
+    in_language: what differs from these in another language, by language and digits (None: other)
     """
 
     by_digit: dict[str, Plan]
@@ -53,21 +46,44 @@ class Plans:
     in_language: dict[tuple[Language, str | None], Plan]
 
 
+class KnownArea(NamedTuple):
+    """Where a call is from (Kemendagri code), and how that is known."""
+
+    code: str
+    source: AreaSource
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HandOver:
+    """All that the PBX goes on by. Compared by identity, so that what it is put into is kept with it.
+
+    language: the one that the caller is first spoken to in
+    menu:     None: the caller is not asked
+    area:     where the call is from, whatever is chosen; areas: by digits, where it is the choice that tells
+    away:     the agencies and groups that could not be offered a call, of those that the table asks for
+    """
+
+    language: Language
+    menu: MenuData | None
+    plans: Plans
+    area: KnownArea | None = None
+    areas: dict[str, KnownArea] = field(default_factory=dict)
+    away: tuple[str, ...] = ()
+
+
 class DialplanTalk(Protocol):
     """What a session says to the dialplan about its caller. Raises CallerGone or LineFailed."""
 
-    async def hand_over(self, menu: MenuData | None, plans: Plans) -> None:
-        """Give menu and plans to the PBX, which goes on by them; None: the caller is not asked.
-
-        It has all of them or goes on as if it had none.
-        """
+    async def hand_over(self, given: HandOver) -> None:
+        """Give this to the PBX, which goes on by it: it has all of it, or goes on as if it had none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """What the PBX told of a caller's choice and of the plan that it took.
 
-    choice: a digit, operator, silent, wrong or none; plan_text as it was handed over
+    choice: the digits, operator, silent, wrong or none; plan_text as it was handed over
+    area, away: as they were handed over
     """
 
     call: UUID
@@ -79,6 +95,8 @@ class Chosen:
     version: int
     route: str
     plan_text: str
+    area: KnownArea | None = None
+    away: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from callrouter.duty.model import Act
 from callrouter.incidents.model import Attempt, Outcome
 
 
@@ -42,6 +43,8 @@ class Ended:
     stage:    where the call was: opened, menu, plan, agency, operator, talking, message, after
     path:     service, or failsafe (the service was away or too slow)
     plan:     the steps as they were handed to the PBX
+    passed_by: the operator who passed the caller on to this plan (the last one who did); empty where none did
+    left_out: attempts between the first ones and the last that were too many for the record
     """
 
     call: UUID
@@ -62,11 +65,28 @@ class Ended:
     recording: str
     cause: str
     attempts: tuple[Attempt, ...]
+    passed_by: str = ""
+    left_out: int = 0
 
 
 Record = Opened | Ended
 
-__all__ = ["Attempt", "Ended", "JournalBatch", "Opened", "Record", "Rejected"]
+
+@dataclass(frozen=True, slots=True)
+class DutyActed:
+    """An operator joined, left, paused or resumed by a feature code of his phone; the PBX did it already, at `at`.
+
+    id: the same for each reading of the same record
+    """
+
+    id: UUID
+    at: int
+    node: str
+    operator: str
+    act: Act
+
+
+__all__ = ["Attempt", "DutyActed", "Ended", "JournalBatch", "Opened", "Record", "Rejected"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +102,7 @@ class JournalBatch:
     """Some complete lines of one journal file.
 
     file:   its name (no folder); offset: the byte just after the last line of the batch
+    duty:   what operators did by phone, in order; no call of anybody
     """
 
     node: str
@@ -89,3 +110,4 @@ class JournalBatch:
     offset: int
     records: tuple[Record, ...]
     rejected: tuple[Rejected, ...]
+    duty: tuple[DutyActed, ...] = ()

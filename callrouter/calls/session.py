@@ -5,17 +5,17 @@ Nothing here waits for the database: the table is a snapshot in memory, and what
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
 import structlog
 
-from callrouter.calls.menu import MenuData, menu_data
+from callrouter.calls.handover import HandOvers, Snapshot, facts_of, snapshot_of
+from callrouter.calls.location import CivicAddress
 from callrouter.calls.ports import (
-    Arrival,
     CallerGone,
     CallOpened,
     CallRouted,
@@ -23,16 +23,18 @@ from callrouter.calls.ports import (
     Clock,
     DialplanTalk,
     LineFailed,
-    Plans,
     Writer,
 )
+from callrouter.calls.records import Opened
 from callrouter.incidents.model import incident_id
-from callrouter.routing.decide import CompiledTable, compile_table, decide
-from callrouter.routing.facts import Choice, Facts, Origin
-from callrouter.routing.plan import Plan
-from callrouter.routing.table import Language, RoutingTable
+from callrouter.routing.table import RoutingTable
+
+__all__ = ["Exit", "Sessions", "Snapshot", "snapshot_of"]
 
 log = structlog.get_logger(__name__)
+
+VERSIONS_KEPT: Final = 8
+"""Versions whose calls may still be told of: a caller listens to a menu for a minute at the longest."""
 
 
 class Exit(StrEnum):
@@ -44,43 +46,50 @@ class Exit(StrEnum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The table in force, ready to be asked. Replaced whole, never changed."""
-
-    compiled: CompiledTable
-    menu: MenuData
-
-
-def snapshot_of(version: int, table: RoutingTable) -> Snapshot:
-    """Return `table` ready to be asked."""
-    return Snapshot(compile_table(table, version), menu_data(table))
-
-
 class Sessions:
-    """Serves calls from the snapshot of the moment."""
+    """Serves calls from the snapshot of the moment.
 
-    def __init__(self, snapshot: Callable[[], Snapshot], writer: Writer, clock: Clock) -> None:
+    staffed: whether somebody of a ring group is on duty, for routes that ask for it
+    """
+
+    def __init__(
+        self,
+        snapshot: Callable[[], Snapshot],
+        writer: Writer,
+        clock: Clock,
+        staffed: Callable[[str], bool] = lambda _group: True,
+    ) -> None:
         self._snapshot = snapshot
         self._writer = writer
         self._clock = clock
+        self._staffed = staffed
+        self._hand_overs: HandOvers | None = None
+        self._tables: OrderedDict[int, RoutingTable] = OrderedDict()
         self.exits: dict[Exit, int] = dict.fromkeys(Exit, 0)
 
-    async def serve(self, arrival: Arrival, talk: DialplanTalk) -> Exit:
+    async def serve(
+        self, opened: Opened, talk: DialplanTalk, located: Awaitable[CivicAddress | None] | None = None
+    ) -> Exit:
         """Serve one call: decide for whatever its caller may choose, and hand that over.
 
+        located: gives the civic address in its INVITE, soon; None where none came with it
         Returns how it ended; raises LineFailed, so that the PBX is told.
         """
-        call = arrival.opened.call
+        call = opened.call
         caller = log.bind(call=str(call), incident=str(incident_id(call)))
         outcome = Exit.ERROR
         try:
-            self._writer.put(CallOpened(arrival.opened))
-            snapshot = self._snapshot()
-            asked = Origin(arrival.opened.origin) not in _NOT_ASKED
-            await talk.hand_over(snapshot.menu if asked else None, plans_for(snapshot, arrival, asked=asked))
+            self._writer.put(CallOpened(opened))
+            address = await located if located is not None else None
+            given = self._of_the_moment().of(opened, datetime.now(UTC), address)
+            await talk.hand_over(given)
             outcome = Exit.HANDED_OVER
-            caller.info("call.handed_over", version=snapshot.compiled.version, trunk=arrival.opened.trunk)
+            caller.info(
+                "call.handed_over",
+                version=given.plans.other.version,
+                trunk=opened.trunk,
+                area=given.area.code if given.area else None,
+            )
         except CallerGone:
             outcome = Exit.CALLER_GONE
             caller.info("call.caller_left_during_session")
@@ -95,12 +104,14 @@ class Sessions:
     def chosen(self, chosen: Chosen) -> None:
         """Note what a caller chose and which plan the PBX took for it. Raises ValueError for words not ours."""
         facts = facts_of(
-            self._snapshot().compiled.table,
+            self._table_of(chosen.version),
             chosen.origin,
             chosen.trunk,
             chosen.choice,
             chosen.category,
             chosen.language,
+            area=chosen.area,
+            away=chosen.away,
         )
         self._writer.put(
             CallRouted(chosen.call, self._clock.now_us(), facts, chosen.route, chosen.version, chosen.plan_text)
@@ -114,47 +125,17 @@ class Sessions:
             version=chosen.version,
         )
 
+    def _of_the_moment(self) -> HandOvers:
+        snapshot = self._snapshot()
+        if self._hand_overs is None or self._hand_overs.snapshot is not snapshot:
+            self._hand_overs = HandOvers(snapshot, self._staffed)
+            self._tables[snapshot.compiled.version] = snapshot.compiled.table
+            self._tables.move_to_end(snapshot.compiled.version)
+            if len(self._tables) > VERSIONS_KEPT:
+                self._tables.popitem(last=False)
+        return self._hand_overs
 
-_NOT_ASKED: Final = frozenset({Origin.AGENCY, Origin.NEIGHBOUR})
-"""Agencies and neighbouring centres know why they call: they get an operator, not a citizen's menu."""
-
-
-def plans_for(snapshot: Snapshot, arrival: Arrival, *, asked: bool) -> Plans:
-    """Return the plan of every choice that the caller of `arrival` has; of one that is not asked: of none.
-
-    Another language's plans are among them only where they differ.
-    """
-    now = datetime.now(UTC)
-    opened = arrival.opened
-    first = Language(arrival.language)
-
-    def plan(digit: str | None, language: Language) -> Plan:
-        choice = digit or (Choice.OPERATOR if asked else Choice.NONE).value
-        category = snapshot.menu.meaning[digit] if digit else ""
-        facts = facts_of(snapshot.compiled.table, opened.origin, opened.trunk, choice, category, language)
-        return decide(snapshot.compiled, facts, now)
-
-    digits = tuple(snapshot.menu.meaning) if asked else ()
-    by_digit = {digit: plan(digit, first) for digit in digits}
-    other = plan(None, first)
-    in_language = {
-        (language, digit): theirs
-        for language in (snapshot.menu.languages if asked and snapshot.compiled.by_language else ())
-        if language is not first
-        for digit in (*digits, None)
-        if (theirs := plan(digit, language)) != (by_digit[digit] if digit else other)
-    }
-    return Plans(by_digit, other, in_language)
-
-
-def facts_of(table: RoutingTable, origin: str, trunk: str, choice: str, category: str, language: str) -> Facts:
-    """Return the facts of a call, from the words of the dialplan. Raises ValueError for words that are not ours."""
-    known = table.trunk(trunk)
-    return Facts(
-        origin=Origin(origin),
-        choice=Choice.NONE if category else Choice(choice),
-        category=category or None,
-        trunk=known.key if known else None,
-        trunk_kind=known.kind if known else None,
-        language=Language(language),
-    )
+    def _table_of(self, version: int) -> RoutingTable:
+        """The table that decided; the present one where it is not known any more (we were started meanwhile)."""
+        table = self._tables.get(version)
+        return table if table is not None else self._snapshot().compiled.table

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from callrouter.bilingual import Bilingual, joined, reason
+from callrouter.calls.menu import menu_data
 from callrouter.errors import OperatorError
 from callrouter.prompts import audio, espeak
 from callrouter.prompts.catalogue import load
 from callrouter.prompts.sounds import FORMAT, SPEECH_DBM0, beep, wait_loop
-from callrouter.prompts.texts import MENU_MAX_S, Clip, Kind, menu_clips, needed
-from callrouter.routing.table import Language, RoutingTable
+from callrouter.prompts.texts import MENU_MAX_S, Clip, Kind, needed
+from callrouter.routing.table import RoutingTable
+from callrouter.routing.values import Language
 
 MANIFEST = ".made.json"
 _SHORTEST_S = 0.1
@@ -31,19 +33,24 @@ Report = Callable[[Bilingual], None]
 
 @dataclass(frozen=True, slots=True)
 class BuildResult:
-    """What a build did: clips spoken now, taken from recordings, and kept from before; seconds of each menu."""
+    """What a build did: clips spoken now, taken from recordings, and kept from before.
+
+    menu_s: seconds of each menu, by language and the digits that lead to it ("": the main menu)
+    """
 
     made: int
     recorded: int
     kept: int
-    menu_s: dict[Language, float]
+    menu_s: dict[tuple[Language, str], float]
 
 
 def build(table: RoutingTable, out: Path, *, pbx_root: Path | None, recorded: Path, report: Report) -> BuildResult:
     """Write ``out/<language>/<name>.wav`` for every clip that `table` needs.
 
     pbx_root: the folder of an unpacked PBX, where espeak-ng is looked for first; None: the system's own
-    recorded: ``recorded/<language>/<name>.wav`` replaces the clip of that name
+    recorded: ``recorded/<language>/<name>.wav`` replaces the clip of that name. Where a table's text is part of the
+        name as a digest, the name without it will do (``choice-1``): that recording is played for digit 1 whatever
+        the table lets it mean. With the digest it replaces the clip of that text alone, and goes before the other.
     report:   takes progress, one line at a time
 
     Clips are made anew only where their text, voice or recording changed, and each file is replaced whole, so
@@ -79,7 +86,7 @@ def _recordings(clips: list[Clip], recorded: Path, report: Report) -> dict[Path,
     wrong: list[Bilingual] = []
     found: dict[Path, bytes] = {}
     for clip in clips:
-        path = recorded / clip.file
+        path = next((p for p in _recorded_as(clip, recorded) if p.exists()), recorded / clip.file)
         if not path.exists():
             if clip.kind is Kind.RECORDED:
                 wrong.append(
@@ -113,6 +120,12 @@ def _recordings(clips: list[Clip], recorded: Path, report: Report) -> dict[Path,
     return found
 
 
+def _recorded_as(clip: Clip, recorded: Path) -> tuple[Path, Path]:
+    """Where the recording of a clip may be: under its whole name, or under the plain one."""
+    folder = recorded / clip.language.value
+    return folder / f"{clip.name}.wav", folder / f"{clip.plain}.wav"
+
+
 def _content(path: Path, clip: Clip) -> bytes:
     if not path.is_file():
         raise audio.NotTelephone("itu bukan berkas", "it is not a file")
@@ -123,15 +136,15 @@ def _content(path: Path, clip: Clip) -> bytes:
         raise audio.NotTelephone(f"suaranya hanya {seconds:.2f} detik", f"it has only {seconds:.2f} s of sound")
     if seconds > clip.max_s:
         raise audio.NotTelephone(
-            f"panjangnya {seconds:.1f} detik; {clip.name} paling lama {clip.max_s:g} detik",
-            f"it takes {seconds:.1f} s; {clip.name} may take {clip.max_s:g} s",
+            f"panjangnya {seconds:.1f} detik; {clip.plain} paling lama {clip.max_s:g} detik",
+            f"it takes {seconds:.1f} s; {clip.plain} may take {clip.max_s:g} s",
         )
     return path.read_bytes()
 
 
 def _tell_strangers(clips: list[Clip], recorded: Path, report: Report) -> None:
     """A misspelt name would leave the made clip in place, unnoticed."""
-    names = {str(c.file) for c in clips}
+    names = {f"{c.language.value}/{name}.wav" for c in clips for name in (c.name, c.plain)}
     for language in Language:
         for path in sorted((recorded / language.value).glob("*")):
             name = f"{language.value}/{path.name}"
@@ -231,32 +244,35 @@ def _samples(clip: Clip, voice: espeak.Voice) -> list[float]:
     return audio.at_level(said, SPEECH_DBM0)
 
 
-def _measured(table: RoutingTable, files: dict[Path, bytes], out: Path) -> dict[Language, float]:
-    """Seconds of each language's menu, from the new clips and those kept."""
-    seconds: dict[Language, float] = {}
-    for language in table.routing.menu.languages:
-        total = 0.0
-        for name in menu_clips(table, language):
-            path = Path(language.value) / f"{name}.wav"
-            total += audio.seconds_of(files.get(path) or out / path)
-        seconds[language] = total
-    long = [
-        Bilingual(f"{found:.1f} detik dalam {language.value!r}", f"{found:.1f} s in {language.value!r}")
-        for language, found in seconds.items()
-        if found > MENU_MAX_S
-    ]
-    if long:
+def _measured(table: RoutingTable, files: dict[Path, bytes], out: Path) -> dict[tuple[Language, str], float]:
+    """Seconds of each menu in each of its languages, from the new clips and those kept."""
+    data = menu_data(table)
+    seconds: dict[tuple[Language, str], float] = {}
+    for language in data.languages:
+        for before, names in data.clips.items():
+            paths = (Path(language.value) / f"{name}.wav" for name in names)
+            seconds[language, before] = sum(audio.seconds_of(files.get(path) or out / path) for path in paths)
+    long = [_too_long(language, before, found) for (language, before), found in seconds.items() if found > MENU_MAX_S]
+    if long and data.asks:
         raise OperatorError(
             Bilingual(
                 f"Panjang menu {joined(' dan ', long).id}; paling lama {MENU_MAX_S:.0f} detik.",
                 f"The menu takes {joined(' and ', long).en}; it may take {MENU_MAX_S:.0f} s.",
             ),
             Bilingual(
-                "Persingkat nama kategori, atau kurangi jumlahnya.",
-                "Shorten the names of the categories, or have fewer of them.",
+                "Persingkat nama kategori, wilayah, atau menu, atau kurangi pilihannya.",
+                "Shorten the names of the categories, areas or menus, or have fewer options.",
             ),
         )
     return seconds
+
+
+def _too_long(language: Language, before: str, seconds: float) -> Bilingual:
+    behind = Bilingual(f", menu di balik {before}", f", the menu behind {before}") if before else Bilingual("", "")
+    return Bilingual(
+        f"{seconds:.1f} detik dalam {language.value!r}{behind.id}",
+        f"{seconds:.1f} s in {language.value!r}{behind.en}",
+    )
 
 
 def _write(out: Path, files: dict[Path, bytes], sources: dict[str, str], known: dict[str, list[str]]) -> None:

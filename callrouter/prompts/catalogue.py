@@ -11,7 +11,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ruamel.yaml import YAML
 
-from callrouter.routing.table import Key, Language
+from callrouter.routing.values import Key, Language
 
 _FILE = Path(__file__).with_name("catalogue.yaml")
 _SPOKEN_ONE_BY_ONE = 3

@@ -11,7 +11,7 @@ from pathlib import Path
 from callrouter.bilingual import Bilingual
 from callrouter.errors import OperatorError
 from callrouter.prompts import audio
-from callrouter.routing.table import Language
+from callrouter.routing.values import Language
 
 SPEED = {Language.ID: 165, Language.EN: 160}
 """Words a minute: calmer than the voice's 175, for people in distress on a bad line."""

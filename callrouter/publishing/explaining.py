@@ -12,43 +12,72 @@ from pydantic_core import ErrorDetails
 
 from callrouter.bilingual import Bilingual, RefusedValue, same
 from callrouter.publishing.yamltree import Data, Tree, escaped, shown
-from callrouter.routing import table
+from callrouter.routing import directory, table, times, values
 from callrouter.routing.consistency import Problem
 
 _Told = tuple[Bilingual, Bilingual]
 """What is wrong, and what to do."""
 
 _PATTERNS: dict[str, _Told] = {
-    table.KEY_PATTERN: (
+    values.KEY_PATTERN: (
         Bilingual("bukan kunci", "is not a key"),
         Bilingual(
             "Pakai a sampai z, 0 sampai 9 dan -, diawali huruf, paling banyak 31 karakter.",
             "Use a to z, 0 to 9 and -, beginning with a letter, at most 31 characters.",
         ),
     ),
-    table.TARGET_PATTERN: (
+    values.TARGET_PATTERN: (
         Bilingual("tidak menyebut kontak", "does not name a contact"),
         Bilingual("Tulis instansi/kontak, misalnya damkar/posko.", "Write agency/contact, for example damkar/posko."),
     ),
-    table.NUMBER_PATTERN: (
+    values.NUMBER_PATTERN: (
         Bilingual("bukan nomor yang dapat dihubungi", "is not a number to dial"),
         Bilingual(
             "Pakai 1 sampai 20 angka, dengan + di depannya bila perlu.",
             "Use 1 to 20 digits, with + before them where it is needed.",
         ),
     ),
-    table.DIGIT_PATTERN: (
+    values.DIGIT_PATTERN: (
         Bilingual("bukan angka menu", "is not a menu digit"),
         Bilingual(
             "Pakai satu angka dari 1 sampai 9; 0 selalu untuk operator.",
             "Use one digit from 1 to 9; 0 is always an operator.",
         ),
     ),
-    table.URN_PATTERN: (
+    values.URN_PATTERN: (
         Bilingual("bukan layanan", "is not a service"),
         Bilingual(
             "Pakai nama dari RFC 5031, misalnya urn:service:sos.fire.",
             "Use a name of RFC 5031, for example urn:service:sos.fire.",
+        ),
+    ),
+    values.AREA_PATTERN: (
+        Bilingual("bukan kode wilayah", "is not the code of an area"),
+        Bilingual(
+            "Pakai kode Kemendagri dengan titik, misalnya 35.07.13.2001.",
+            "Use the code of the Ministry of Home Affairs with its dots, for example 35.07.13.2001.",
+        ),
+    ),
+    times.TIME_PATTERN: (
+        Bilingual("bukan jam", "is not a time of day"),
+        Bilingual("Tulis jam dan menit, 00:00 sampai 23:59.", "Write hours and minutes, 00:00 to 23:59."),
+    ),
+    times.END_TIME_PATTERN: (
+        Bilingual("bukan jam", "is not a time of day"),
+        Bilingual("Tulis jam dan menit, 00:00 sampai 24:00.", "Write hours and minutes, 00:00 to 24:00."),
+    ),
+    directory.USERNAME_PATTERN: (
+        Bilingual("bukan nama untuk masuk", "is not a name to log in by"),
+        Bilingual(
+            "Pakai huruf tanpa aksen, angka dan . _ + -, paling banyak 64 karakter.",
+            "Use letters without accents, digits and . _ + -, at most 64 characters.",
+        ),
+    ),
+    table.LINK_PATTERN: (
+        Bilingual("bukan tautan", "is not a link"),
+        Bilingual(
+            "Tulis tautan tanpa spasi, diawali http:// atau https://, paling banyak 300 karakter sesudahnya.",
+            "Write a link without blanks that begins with http:// or https://, and has at most 300 characters more.",
         ),
     ),
 }
@@ -69,7 +98,7 @@ _CORRECT = Bilingual("Perbaiki.", "Correct it.")
 _FIELDS = sorted(
     {
         name
-        for model in vars(table).values()
+        for model in (*vars(table).values(), *vars(directory).values(), *vars(times).values())
         if isinstance(model, type) and issubclass(model, BaseModel)
         for name in model.model_fields
     }
@@ -92,12 +121,14 @@ def _follows(detail: ErrorDetails) -> bool:
 
 
 def _pointer(loc: tuple[int | str, ...], data: Data) -> str:
-    """A JSON pointer. Within a step pydantic names its kind as well, which the document does not have there."""
+    """A JSON pointer. Pydantic names more than the document has: the kind of a step, which half of an alternative."""
     pointer, here = "", data
     for n, part in enumerate(loc):
         tagged = n >= 2 and loc[n - 2] == "steps" and isinstance(loc[n - 1], int)
         if tagged and isinstance(here, dict) and here.get("kind") == part:
             continue
+        if here is not None and not isinstance(here, dict | list):
+            break
         pointer += f"/{escaped(part)}"
         if isinstance(here, dict):
             here = here.get(str(part))

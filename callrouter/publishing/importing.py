@@ -69,11 +69,15 @@ def read_table(path: Path) -> RoutingTable:
     doubled keys, anchors, tags), then its fields and values, then what must hold between them: each is looked
     at only when the one before is right. Types are strict: a number in quotes is a text.
     """
-    return parse_table(_content(path), path)
+    return parse_table(table_content(path), path)
 
 
 def parse_table(content: bytes, path: Path) -> RoutingTable:
     """Read a routing table from the content of a YAML file; `path` is named in errors. Raises TableError."""
+    if len(content) > MAX_BYTES:
+        large = Bilingual(f"berkas itu lebih dari {MAX_BYTES} byte", f"the file has more than {MAX_BYTES:,} bytes")
+        smaller = Bilingual("Berikan tabel yang lebih kecil.", "Give a smaller table.")
+        raise TableError(path, (TableProblem("", None, large, smaller),))
     tree = read(content)
     if tree.problems:
         raise TableError(
@@ -94,7 +98,8 @@ def parse_table(content: bytes, path: Path) -> RoutingTable:
         raise TableError(path, tuple(sorted(found, key=lambda p: p.line or 0))) from None
 
 
-def _content(path: Path) -> bytes:
+def table_content(path: Path) -> bytes:
+    """Return what is in a table's file; of one that is too large, its beginning. Raises OperatorError."""
     try:
         if not path.is_file():
             raise _no_file(path)
@@ -106,10 +111,6 @@ def _content(path: Path) -> bytes:
             Bilingual(f"{path} tidak dapat dibaca: {why.id}.", f"{path} cannot be read: {why.en}."),
             Bilingual("Periksa nama dan izinnya.", "Check its name and its permissions."),
         ) from None
-    if len(content) > MAX_BYTES:
-        large = Bilingual(f"berkas itu lebih dari {MAX_BYTES} byte", f"the file has more than {MAX_BYTES:,} bytes")
-        smaller = Bilingual("Berikan tabel yang lebih kecil.", "Give a smaller table.")
-        raise TableError(path, (TableProblem("", None, large, smaller),))
     return content
 
 

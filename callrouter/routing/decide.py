@@ -5,10 +5,14 @@ A table is compiled once into an index by category, so that `decide` looks only 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from callrouter.routing import clips
 from callrouter.routing import plan as p
+from callrouter.routing.conditions import Calendar, Test, conditions_of
+from callrouter.routing.directory import Directory
 from callrouter.routing.facts import Facts
 from callrouter.routing.table import (
     AnnounceStep,
@@ -19,7 +23,6 @@ from callrouter.routing.table import (
     Route,
     RoutingTable,
     Step,
-    When,
 )
 
 NO_CATEGORY_URGENCY = 5
@@ -28,48 +31,105 @@ MESSAGE_S = 60
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """A route that may win, and what it asks besides the category."""
+
+    route: Route
+    tests: tuple[Test, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CompiledTable:
     """A table ready to be asked."""
 
     table: RoutingTable
     version: int
-    by_category: dict[str | None, tuple[Route, ...]]
+    calendar: Calendar
+    by_category: dict[str | None, tuple[Candidate, ...]]
     targets: dict[str, p.Target]
+    """The contacts that can be offered a call, by ``agency/contact``: enabled all the way, on a usable trunk."""
     groups: dict[str, RingGroup]
     urgency: dict[str | None, int]
     by_language: bool
     """True if a route asks for the caller's language: else one plan serves all."""
+    clips: dict[str, str]
+    """Names of the clips that the table's texts make, by their plain names."""
+    asked_states: tuple[str, ...]
+    """The agencies and groups whose state a route asks for, sorted: ``agency/bpbd``, ``group/operators``."""
 
 
 def compile_table(table: RoutingTable, version: int) -> CompiledTable:
     """Index `table`. Cost grows with routes x categories; done once per published version."""
-    ordered = sorted((r for r in table.routing.routes if not r.locked), key=lambda r: r.priority, reverse=True)
-    keys: list[str | None] = [None, *(c.key for c in table.routing.categories)]
+    routing = table.routing
+    ordered = sorted((r for r in routing.routes if not r.locked), key=lambda r: r.priority, reverse=True)
+    calendar = Calendar(routing.schedules, table.centre.timezone)
+    candidates = [
+        Candidate(route, tuple(test for _, test in conditions_of(route, calendar, category=False)))
+        for route in ordered
+    ]
+    keys: list[str | None] = [None, *(c.key for c in routing.categories)]
     return CompiledTable(
         table=table,
         version=version,
-        by_category={key: tuple(r for r in ordered if not r.when.category or key in r.when.category) for key in keys},
-        targets={
-            f"{a.key}/{c.key}": p.Target(a.key, c.key, c.trunk, c.number, c.confirm)
-            for a in table.directory.agencies
-            for c in a.contacts
+        calendar=calendar,
+        by_category={
+            key: tuple(c for c in candidates if not c.route.when.category or key in c.route.when.category)
+            for key in keys
         },
-        groups={g.key: g for g in table.routing.ring_groups},
+        targets=_targets(table.directory),
+        groups={g.key: g for g in routing.ring_groups},
+        urgency={None: NO_CATEGORY_URGENCY} | {c.key: c.priority for c in routing.categories},
         by_language=any(r.when.language for r in ordered),
-        urgency={None: NO_CATEGORY_URGENCY} | {c.key: c.priority for c in table.routing.categories},
+        clips=clips.of_table(table),
+        asked_states=tuple(sorted({condition.name for r in ordered for condition in r.when.state})),
     )
 
 
-def decide(compiled: CompiledTable, facts: Facts, now: datetime) -> p.Plan:  # noqa: ARG001 - schedules ask for it
+def _targets(directory: Directory) -> dict[str, p.Target]:
+    usable = {t.key for t in directory.trunks if t.usable}
+    return {
+        f"{a.key}/{c.key}": p.Target(a.key, c.key, c.trunk, c.number, c.confirm, c.max_calls)
+        for a in directory.agencies
+        for c in a.contacts
+        if a.enabled and c.enabled and c.trunk in usable
+    }
+
+
+def unavailable(compiled: CompiledTable, staffed: Callable[[str], bool]) -> tuple[str, ...]:
+    """Return, of the agencies and groups whose state the table asks for, those that cannot be offered a call.
+
+    An agency: none of its contacts can be. A group: `staffed(key)` says that nobody of it is on duty.
+    """
+    agencies = {name.partition("/")[0] for name in compiled.targets}
+
+    def there(name: str) -> bool:
+        kind, _, key = name.partition("/")
+        return key in agencies if kind == "agency" else staffed(key)
+
+    return tuple(name for name in compiled.asked_states if not there(name))
+
+
+def decide(compiled: CompiledTable, facts: Facts, now: datetime) -> p.Plan:
     """Return the plan for a call with these facts.
 
     Total: every set of facts has a plan, and every plan ends in the last resort. A category that the table does
-    not know counts as none. A call never goes out on the trunk it came in by: such targets are left out.
-    `now` is aware, UTC.
+    not know counts as none. A call never goes out on the trunk it came in by: such targets are left out, and so are
+    those that are disabled. `now` is aware.
     """
     category = facts.category if facts.category in compiled.by_category else None
-    route = next((r for r in compiled.by_category[category] if _holds(r.when, facts)), None)
+    route = winner(compiled, facts, category, now.timestamp())
     return plan_of(compiled, route, category, facts.trunk)
+
+
+def winner(compiled: CompiledTable, facts: Facts, category: str | None, at: float) -> Route | None:
+    """Return the route that wins for a category of the table (None: none), at `at` (s since 1970 UTC)."""
+    for candidate in compiled.by_category[category]:
+        for test in candidate.tests:
+            if not test(facts, at):
+                break
+        else:
+            return candidate.route
+    return None
 
 
 def plan_of(compiled: CompiledTable, route: Route | None, category: str | None, came_by: str | None) -> p.Plan:
@@ -82,34 +142,31 @@ def plan_of(compiled: CompiledTable, route: Route | None, category: str | None, 
         urgency=urgency,
         version=compiled.version,
         category=category,
+        information=route.information if route else False,
+        told=compiled.clips[f"told-{category}"] if category else clips.TOLD_UNKNOWN,
     )
 
 
 def last_resort(compiled: CompiledTable, urgency: int) -> tuple[p.Step, ...]:
-    """Return the two steps that end every plan: operators on duty for a while, then a message."""
+    """Return the steps that end every plan: operators on duty for a while (where a group is named), a message."""
     last = compiled.table.routing.last_resort
+    if last.group is None:
+        return (p.Record(MESSAGE_S),)
     group = compiled.groups[last.group]
     return (p.Ring(group.key, last.seconds, _room(group, urgency), last=True), p.Record(MESSAGE_S))
-
-
-def _holds(when: When, facts: Facts) -> bool:
-    return (
-        (not when.trunk or facts.trunk in when.trunk)
-        and (not when.trunk_kind or facts.trunk_kind in when.trunk_kind)
-        and (not when.language or facts.language in when.language)
-    )
 
 
 def _resolved(compiled: CompiledTable, step: Step, urgency: int, came_by: str | None) -> p.Step | None:
     match step:
         case DialStep():
-            targets = tuple(t for t in (compiled.targets[name] for name in step.targets) if t.trunk != came_by)
+            known = (compiled.targets.get(name) for name in step.targets)
+            targets = tuple(t for t in known if t is not None and t.trunk != came_by)
             return p.Dial(targets, step.ring_s, step.announce) if targets else None
         case RingGroupStep():
             group = compiled.groups[step.group]
             return p.Ring(group.key, step.wait_s, _room(group, urgency))
         case AnnounceStep():
-            return p.Announce(step.prompt)
+            return p.Announce(compiled.clips.get(step.prompt, step.prompt))
         case RecordStep():
             return p.Record(step.max_s)
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from callrouter.routing.table import Key, Language, TrunkKind, Value
+from pydantic import Field
+
+from callrouter.routing.directory import TrunkKind
+from callrouter.routing.values import AreaCode, Key, Language, Posture, Value
 
 
 class Choice(StrEnum):
@@ -14,7 +17,7 @@ class Choice(StrEnum):
     SILENT = "silent"
     WRONG = "wrong"
     NONE = "none"
-    """The caller was not asked: an agency, a neighbouring centre or an operator is calling."""
+    """The caller was not asked: no citizen is calling, or operators take every call first."""
 
 
 class Origin(StrEnum):
@@ -26,6 +29,16 @@ class Origin(StrEnum):
     OPERATOR = "operator"
 
 
+class AreaSource(StrEnum):
+    """How the area of a call is known. The first that is known counts, in this order."""
+
+    LOCATION = "location"
+    """The location object in the INVITE (PIDF-LO, RFC 4119; RFC 6442)."""
+    TRUNK = "trunk"
+    MENU = "menu"
+    OPERATOR = "operator"
+
+
 class Facts(Value):
     """The facts of one call. They are stored with it, so that the decision can be explained later."""
 
@@ -33,7 +46,14 @@ class Facts(Value):
     choice: Choice
     category: Key | None = None
     """The category's key where the caller chose one; `choice` is then NONE."""
+    area: AreaCode | None = None
+    area_source: AreaSource | None = None
     trunk: Key | None = None
     """The trunk it came in by; None for an operator's phone."""
     trunk_kind: TrunkKind | None = None
     language: Language = Language.ID
+    suspicion: int = Field(default=0, ge=0, le=100)
+    posture: Posture = Posture.GREEN
+    unavailable: tuple[str, ...] = ()
+    """Of the agencies and groups that the table asks about, those that could not be offered a call: ``agency/bpbd``,
+    ``group/operators``; sorted."""

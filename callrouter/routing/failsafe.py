@@ -15,11 +15,13 @@ def static_plan(compiled: CompiledTable, ring_s: int, came_by: str | None = None
     `came_by` are left out: a call never goes back on the line that it came by.
     """
     table = compiled.table.routing
-    numbers = [n for n in table.static_numbers if n.trunk != came_by]
+    usable = {t.key for t in compiled.table.directory.trunks if t.usable}
+    numbers = [n for n in table.static_numbers if n.trunk != came_by and n.trunk in usable]
     steps: list[Step] = []
     if numbers:
-        group = compiled.groups[table.last_resort.group]
-        steps.append(Ring(group.key, OPERATORS_FIRST_S, group.max_waiting + group.urgent_reserve))
+        if table.last_resort.group is not None:
+            group = compiled.groups[table.last_resort.group]
+            steps.append(Ring(group.key, OPERATORS_FIRST_S, group.max_waiting + group.urgent_reserve))
         targets = tuple(Target("static", f"n{i}", n.trunk, n.number, confirm=False) for i, n in enumerate(numbers))
         steps.append(Dial(targets, ring_s, announce=True))
     steps.extend(last_resort(compiled, NO_CATEGORY_URGENCY))

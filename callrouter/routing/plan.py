@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from callrouter.routing.clips import TOLD_UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,8 @@ class Target:
     trunk: str
     number: str
     confirm: bool
+    max_calls: int = 0
+    """Calls that it may have at once; 0: as many as its trunk carries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,8 @@ class Plan:
     urgency:     the category's priority, 0 to 10; orders the queue
     version:     number of the table version that was asked
     category:    key of what the caller chose; None where he chose nothing
+    information: the route only tells something: nobody need be rung before the last resort
+    told:        clip that whoever takes the call hears first; words, not a way: plans that differ in it are equal
     """
 
     steps: tuple[Step, ...]
@@ -73,3 +79,5 @@ class Plan:
     urgency: int
     version: int
     category: str | None = None
+    information: bool = False
+    told: str = field(default=TOLD_UNKNOWN, compare=False)

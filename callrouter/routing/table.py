@@ -1,195 +1,154 @@
 """The routing table: what a city decides about its calls.
 
-Two halves. The *directory* says who and what there is (trunks, agencies, operators); the *routing* half says
-where calls go (menu, categories, ring groups, routes). Routing names directory entries by key.
+Two halves. The *directory* says who and what there is (callrouter.routing.directory); the *routing* half says where
+calls go (menus, categories, ring groups, routes). Routing names directory entries by key.
 Everything here is a frozen value; a table that exists is internally consistent (`RoutingTable` refuses else).
 """
 
 from __future__ import annotations
 
-import ipaddress
-import unicodedata
+from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import AwareDatetime, Field, StringConstraints, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from callrouter.bilingual import Bilingual, RefusedValue
 from callrouter.routing.consistency import problems
+from callrouter.routing.directory import Directory, Trunk, TrunkKind
+from callrouter.routing.times import Schedule, known_zone
+from callrouter.routing.values import (
+    MAX_PRIORITY,
+    AreaCode,
+    Availability,
+    Digit,
+    Key,
+    Language,
+    Number,
+    Posture,
+    TargetName,
+    Text,
+    Urn,
+    Value,
+    one_line,
+)
 
-# Every key becomes a part of a dialplan argument, a SIP endpoint's name or a file's name, so its alphabet is closed.
-KEY_PATTERN = r"^[a-z][a-z0-9-]{0,30}$"
-TARGET_PATTERN = r"^[a-z][a-z0-9-]{0,30}/[a-z][a-z0-9-]{0,30}$"
-NUMBER_PATTERN = r"^\+?[0-9]{1,20}$"
-DIGIT_PATTERN = r"^[1-9]$"
-URN_PATTERN = r"^urn:service:[a-z0-9.-]{1,80}$"
-Key = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
-Number = Annotated[str, StringConstraints(pattern=NUMBER_PATTERN)]
-Digit = Annotated[str, StringConstraints(pattern=DIGIT_PATTERN)]
-Urn = Annotated[str, StringConstraints(pattern=URN_PATTERN)]
-
-MAX_TARGETS = 8
-MAX_STEPS = 8
-MAX_ROUTES = 2_000
-MAX_PRIORITY = 10
-
-
-class Value(BaseModel):
-    """A frozen part of a table; an unknown field is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-# Control characters, line and paragraph separators, lone surrogates; and what turns the direction of writing,
-# so that a log or a screen would show another name than the one that is stored.
-_NOT_IN_NAMES = frozenset({"Cc", "Zl", "Zp", "Cs"})
-_TURNS_WRITING = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-
-
-def _one_line(text: str) -> str:
-    if any(c in _TURNS_WRITING or unicodedata.category(c) in _NOT_IN_NAMES for c in text):
-        raise RefusedValue(
-            Bilingual(
-                "karakter kontrol dan ganti baris tidak diizinkan dalam nama",
-                "control characters and line breaks are not allowed in a name",
-            )
-        )
-    if not text.strip():
-        raise RefusedValue(Bilingual("nama tidak boleh kosong", "a name must not be blank"))
-    return text
-
-
-class Text(Value):
-    """A text for people, in Indonesian and English. Up to 120 characters, one line."""
-
-    id: str = Field(min_length=1, max_length=120)
-    en: str = Field(min_length=1, max_length=120)
-
-    _line = field_validator("id", "en")(_one_line)
-
-
-class Language(StrEnum):
-    """A language the centre speaks."""
-
-    ID = "id"
-    EN = "en"
-
-
-class TrunkKind(StrEnum):
-    """Who is at the other end of a trunk."""
-
-    CARRIER = "carrier"
-    AGENCY = "agency"
-    NEIGHBOUR = "neighbour"
-
-
-class Trunk(Value):
-    """A SIP line, known by its address alone (RFC 3261; never by a name that anyone may claim)."""
-
-    key: Key
-    kind: TrunkKind
-    host: str
-    port: int = Field(default=5060, ge=1, le=65535)
-    codecs: tuple[Literal["alaw", "ulaw", "gsm"], ...] = Field(default=("alaw", "ulaw"), min_length=1)
-    early_media: bool = False
-    """True: the menu plays before the call is answered (183), for a carrier that charges or counts by 200."""
-
-    @field_validator("host")
-    @classmethod
-    def _address(cls, host: str) -> str:
-        try:
-            address = ipaddress.ip_address(host)
-        except ValueError:
-            raise RefusedValue(
-                Bilingual(
-                    "host sebuah trunk harus alamat IP (sebuah nama bisa menunjuk ke pihak asing)",
-                    "a trunk's host is an IP address (a name could resolve to a stranger)",
-                )
-            ) from None
-        # A scope ("%…") may hold any character, line breaks too, and would reach the PBX's configuration.
-        if "%" in host or address.is_unspecified or address.is_multicast:
-            raise RefusedValue(
-                Bilingual(
-                    "host sebuah trunk harus alamat satu mesin, tanpa scope",
-                    "a trunk's host is the address of one machine, without a scope",
-                )
-            )
-        return str(address)
-
-
-class Contact(Value):
-    """One way to reach an agency: a number dialled on a trunk."""
-
-    key: Key
-    trunk: Key
-    number: Number
-    confirm: bool = False
-    """True: whoever answers must press 1 before the caller is joined (mobile phones, voicemail)."""
-
-
-class Agency(Value):
-    """An agency (instansi) and its contact points in order."""
-
-    key: Key
-    name: Text
-    contacts: tuple[Contact, ...] = Field(min_length=1, max_length=MAX_TARGETS)
-
-
-class Operator(Value):
-    """A call taker with a SIP phone."""
-
-    key: Key
-    name: str = Field(min_length=1, max_length=80)
-
-    _line = field_validator("name")(_one_line)
-
-
-class Directory(Value):
-    """Who and what there is. Takes effect at once, is not versioned."""
-
-    trunks: tuple[Trunk, ...]
-    agencies: tuple[Agency, ...]
-    operators: tuple[Operator, ...]
+LINK_PATTERN: Final = r"^https?://[!-~]{1,300}$"
+MAX_TARGETS: Final = 8
+MAX_STEPS: Final = 8
+MAX_ROUTES: Final = 2_000
+MAX_CATEGORIES: Final = 100
+MAX_AREAS: Final = 2_000
+UNKNOWN_AREA: Final = "unknown"
+"""Stands among the areas of a condition for a call whose area is not known."""
 
 
 class Category(Value):
     """What a caller can choose. Its stable name is a service URN (RFC 5031)."""
 
     key: Key
-    digit: Digit
     urn: Urn
     name: Text
     priority: int = Field(ge=0, le=MAX_PRIORITY)
     """Urgency: higher waits less. From `urgent_from` of a ring group on, a full queue still takes the call."""
+    sop: Annotated[str, StringConstraints(pattern=LINK_PATTERN)] | None = None
+    """Link to the procedure (SOP) that whoever takes the call follows."""
+
+
+class MenuMode(StrEnum):
+    """How calls begin."""
+
+    MENU = "menu"
+    OPERATOR_FIRST = "operator_first"
+    """Nobody is asked: an operator takes every call, and passes it on with the menu's digits."""
+
+
+class Option(Value):
+    """What a digit means: a category (and, where it says so, an area), or another menu."""
+
+    digit: Digit
+    category: Key | None = None
+    area: AreaCode | None = None
+    menu: Key | None = None
+
+    @model_validator(mode="after")
+    def _one_meaning(self) -> Self:
+        if (self.category is None) == (self.menu is None) or (self.menu is not None and self.area is not None):
+            raise RefusedValue(
+                Bilingual(
+                    "sebuah angka berarti satu kategori (boleh dengan wilayah) atau satu menu lain",
+                    "a digit means one category (with or without an area) or one other menu",
+                )
+            )
+        return self
 
 
 class Menu(Value):
-    """The menu a citizen hears. 0 is always an operator."""
+    """What a citizen hears. 0 is always an operator.
 
+    languages, switch_digit, mode: of the main menu; a menu behind an option is heard as the main one is
+    """
+
+    key: Key
+    name: Text
+    """What the option that leads to it is called ("perangkat desa")."""
+    mode: MenuMode = MenuMode.MENU
     languages: tuple[Language, ...] = Field(default=(Language.ID, Language.EN), min_length=1)
     switch_digit: Digit | None = "9"
     """Replays the menu in the next language."""
+    options: tuple[Option, ...] = Field(min_length=1, max_length=9)
+
+
+class Area(Value):
+    """A place that the table names; its parents are the beginnings of its code."""
+
+    code: AreaCode
+    name: str = Field(min_length=1, max_length=80)
+
+    _line = field_validator("name")(one_line)
+
+
+class Shift(Value):
+    """Operators who are on duty together while a schedule is open."""
+
+    key: Key
+    name: str = Field(min_length=1, max_length=80)
+    schedule: Key
+    operators: tuple[Key, ...] = Field(min_length=1, max_length=200)
+
+    _line = field_validator("name")(one_line)
 
 
 class RingGroup(Value):
-    """Operators rung together."""
+    """Operators rung together: its members always, those of its shifts while the shift is on."""
 
     key: Key
-    members: tuple[Key, ...] = Field(min_length=1, max_length=200)
+    members: tuple[Key, ...] = Field(default=(), max_length=200)
+    shifts: tuple[Key, ...] = Field(default=(), max_length=50)
+    may_be_unstaffed: bool = False
+    """True: hours without anybody are meant (verify then warns, else it refuses)."""
     max_waiting: int = Field(default=10, ge=1, le=500)
     urgent_from: int = Field(default=8, ge=0, le=MAX_PRIORITY)
     urgent_reserve: int = Field(default=10, ge=0, le=500)
+
+    @model_validator(mode="after")
+    def _somebody(self) -> Self:
+        if not self.members and not self.shifts:
+            raise RefusedValue(
+                Bilingual(
+                    "sebuah kelompok dering memerlukan anggota atau regu (shifts)",
+                    "a ring group needs members or shifts",
+                )
+            )
+        return self
 
 
 class DialStep(Value):
     """Ring agencies' contacts, all at once."""
 
     kind: Literal["dial"] = "dial"
-    targets: tuple[Annotated[str, StringConstraints(pattern=TARGET_PATTERN)], ...] = Field(
-        min_length=1, max_length=MAX_TARGETS
-    )
+    targets: tuple[TargetName, ...] = Field(min_length=1, max_length=MAX_TARGETS)
     """Each ``agency/contact``."""
     ring_s: int = Field(default=20, ge=1, le=60)
     announce: bool = True
@@ -220,13 +179,58 @@ class RecordStep(Value):
 Step = Annotated[DialStep | RingGroupStep | AnnounceStep | RecordStep, Field(discriminator="kind")]
 
 
+class SuspicionRange(Value):
+    """A range of the caller's suspicion score, 0 to 100; until there is a score, every call has 0."""
+
+    at_least: int = Field(default=0, ge=0, le=100)
+    below: int = Field(default=101, ge=1, le=101)
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if self.at_least >= self.below:
+            raise RefusedValue(
+                Bilingual("at_least harus kurang dari below", "at_least must be less than below"),
+            )
+        return self
+
+
+class StateCondition(Value):
+    """The state that an agency or a ring group must be in."""
+
+    agency: Key | None = None
+    group: Key | None = None
+    state: Availability
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.agency is None) == (self.group is None):
+            raise RefusedValue(Bilingual("sebut agency atau group, salah satu", "name an agency or a group, one"))
+        return self
+
+    @property
+    def name(self) -> str:
+        """The name that facts have for it: ``agency/bpbd`` or ``group/operators``."""
+        return f"agency/{self.agency}" if self.agency is not None else f"group/{self.group}"
+
+
+AreaChoice = Annotated[AreaCode | Literal["unknown"], Field(union_mode="left_to_right")]
+
+
 class When(Value):
-    """The conditions of a route; an empty one holds for every call."""
+    """The conditions of a route: all must hold; of a list, any. An empty one holds for every call."""
 
     category: tuple[Key, ...] = ()
+    area: tuple[AreaChoice, ...] = ()
+    """The area itself or any within it; ``unknown`` where the call's is not known."""
+    schedule: tuple[Key, ...] = ()
+    """Open at that time."""
     trunk: tuple[Key, ...] = ()
     trunk_kind: tuple[TrunkKind, ...] = ()
     language: tuple[Language, ...] = ()
+    suspicion: SuspicionRange | None = None
+    posture: tuple[Posture, ...] = ()
+    state: tuple[StateCondition, ...] = ()
+    """All of these."""
 
 
 class Route(Value):
@@ -239,12 +243,32 @@ class Route(Value):
     when: When = When()
     steps: tuple[Step, ...] = Field(min_length=1, max_length=MAX_STEPS)
     locked: bool = False
+    """True: skipped, as if it were not there."""
+    valid_from: AwareDatetime | None = None
+    valid_until: AwareDatetime | None = None
+    """First instant at which it does not apply any more."""
+    information: bool = False
+    """True: it only tells something, so that nobody need be rung before the last resort."""
+
+    @model_validator(mode="after")
+    def _valid_for_a_while(self) -> Self:
+        if self.valid_from and self.valid_until and self.valid_from >= self.valid_until:
+            raise RefusedValue(
+                Bilingual("valid_from harus sebelum valid_until", "valid_from must be before valid_until")
+            )
+        return self
+
+    def valid_at(self, at: datetime) -> bool:
+        """Return whether `at` (aware) lies within the time it is valid."""
+        return (self.valid_from is None or at >= self.valid_from) and (
+            self.valid_until is None or at < self.valid_until
+        )
 
 
 class LastResort(Value):
-    """What every plan ends in: these operators, then a message."""
+    """What every plan ends in: these operators, then a message. Without a group: the message alone."""
 
-    group: Key
+    group: Key | None = None
     seconds: int = Field(default=90, ge=1, le=300)
 
 
@@ -256,14 +280,33 @@ class StaticNumber(Value):
 
 
 class Routing(Value):
-    """Where calls go. Versioned; immutable once published."""
+    """Where calls go. Versioned; immutable once published. Empty at first."""
 
-    menu: Menu = Menu()
-    categories: tuple[Category, ...] = Field(min_length=1, max_length=9)
-    ring_groups: tuple[RingGroup, ...] = Field(min_length=1)
-    routes: tuple[Route, ...] = Field(max_length=MAX_ROUTES)
-    last_resort: LastResort
+    main_menu: Key | None = None
+    """The menu that citizens hear first."""
+    menus: tuple[Menu, ...] = Field(default=(), max_length=20)
+    categories: tuple[Category, ...] = Field(default=(), max_length=MAX_CATEGORIES)
+    areas: tuple[Area, ...] = Field(default=(), max_length=MAX_AREAS)
+    schedules: tuple[Schedule, ...] = Field(default=(), max_length=100)
+    shifts: tuple[Shift, ...] = Field(default=(), max_length=100)
+    ring_groups: tuple[RingGroup, ...] = Field(default=(), max_length=100)
+    routes: tuple[Route, ...] = Field(default=(), max_length=MAX_ROUTES)
+    last_resort: LastResort = LastResort()
     static_numbers: tuple[StaticNumber, ...] = Field(default=(), max_length=MAX_TARGETS)
+
+    @property
+    def main(self) -> Menu | None:
+        """The main menu, or None where there is none yet."""
+        return self.menu_of(self.main_menu)
+
+    @property
+    def languages(self) -> tuple[Language, ...]:
+        """The languages that the centre speaks to citizens, the first one first; without a main menu: all."""
+        return self.main.languages if self.main is not None else tuple(Language)
+
+    def menu_of(self, key: str | None) -> Menu | None:
+        """Return the menu of that key, or None."""
+        return next((m for m in self.menus if m.key == key), None)
 
 
 class Centre(Value):
@@ -272,22 +315,8 @@ class Centre(Value):
     name: str = Field(min_length=1, max_length=120)
     timezone: str
 
-    _line = field_validator("name")(_one_line)
-
-    @field_validator("timezone")
-    @classmethod
-    def _zone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (KeyError, ValueError, OSError):
-            zones = "Asia/Jakarta, Asia/Makassar, Asia/Jayapura"
-            raise RefusedValue(
-                Bilingual(
-                    f"{name!r} bukan zona waktu; di Indonesia ada {zones}",
-                    f"{name!r} is not a time zone; Indonesia has {zones}",
-                )
-            ) from None
-        return name
+    _line = field_validator("name")(one_line)
+    _zone = field_validator("timezone")(known_zone)
 
 
 class RoutingTable(Value):
@@ -295,8 +324,8 @@ class RoutingTable(Value):
 
     schema_version: Literal[1] = 1
     centre: Centre
-    directory: Directory
-    routing: Routing
+    directory: Directory = Directory()
+    routing: Routing = Routing()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

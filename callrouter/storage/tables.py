@@ -107,6 +107,7 @@ call = Table(
     Column("cause", CleanText(200), nullable=False),
     Column("talked_with", CleanText(8), nullable=False),
     CheckConstraint("direction IN ('in', 'out')", name="direction"),
+    Index(None, "routed_at", "id"),
 )
 
 attempt = Table(
@@ -182,6 +183,7 @@ table_version = Table(
     "table_version",
     metadata,
     Column("number", Integer, primary_key=True, autoincrement=False),
+    # Of `routing` alone: the directory half is kept as it was then, to explain by, and is no part of the version.
     Column("sha256", CleanText(64), nullable=False),
     # Kept as the very text that was hashed; a JSON column would put its keys in another order.
     Column("routing", Text, nullable=False),
@@ -189,4 +191,93 @@ table_version = Table(
     Column("created_at", Whole, nullable=False),
     Column("who", CleanText(200), nullable=False),
     Column("why", CleanText(2_000), nullable=False),
+)
+
+# The directory in force and the draft of the routing half, in one row for what they have only once, and one row for
+# each entry. `generation` grows with every write to either.
+desk = Table(
+    "desk",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("generation", Whole, nullable=False),
+    Column("settings", Text, nullable=True),
+    Column("settings_revision", Whole, nullable=False),
+    Column("based_on", Integer, nullable=True),
+    Column("approved_sha256", CleanText(64), nullable=True),
+    Column("approved_by", CleanText(200), nullable=True),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+entry = Table(
+    "entry",
+    metadata,
+    Column("kind", CleanText(KEY), primary_key=True),
+    Column("key", CleanText(KEY), primary_key=True),
+    Column("revision", Whole, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+operator_secret = Table(
+    "operator_secret",
+    metadata,
+    Column("operator", CleanText(KEY), primary_key=True),
+    Column("md5", CleanText(KEY), nullable=False),
+    Column("sha256", CleanText(KEY), nullable=False),
+    Column("created_at", Whole, nullable=False),
+    Column("created_by", CleanText(200), nullable=False),
+)
+
+trunk_secret = Table(
+    "trunk_secret",
+    metadata,
+    Column("trunk", CleanText(KEY), primary_key=True),
+    # A whole text or none: what is cut could not be decrypted.
+    Column("ciphertext", Text, nullable=False),
+    Column("created_at", Whole, nullable=False),
+    Column("created_by", CleanText(200), nullable=False),
+)
+
+duty = Table(
+    "duty",
+    metadata,
+    Column("operator", CleanText(KEY), primary_key=True),
+    Column("presence", CleanText(KEY), nullable=False),
+    Column("until", Whole, nullable=True),
+    Column("paused", CleanText(KEY), nullable=True),
+    Column("missed", Whole, nullable=False),
+    Column("changed_at", Whole, nullable=False),
+    Column("changed_by", CleanText(200), nullable=False),
+)
+
+token = Table(
+    "token",
+    metadata,
+    Column("id", CleanText(KEY), primary_key=True),
+    Column("name", CleanText(200), nullable=False),
+    Column("role", CleanText(KEY), nullable=False),
+    Column("subject", CleanText(KEY), nullable=True),
+    Column("digest", CleanText(KEY), nullable=False),
+    Column("created_at", Whole, nullable=False),
+    Column("created_by", CleanText(200), nullable=False),
+    Column("expires_at", Whole, nullable=False),
+    Column("revoked_at", Whole, nullable=True),
+    Column("last_used_at", Whole, nullable=True),
+)
+
+# A keyed hash chain (callrouter.access.chain). Its texts are kept as they were signed.
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", Whole, primary_key=True, autoincrement=False),
+    Column("at", Whole, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("payload", Text, nullable=True),
+    Column("payload_hash", Text, nullable=False),
+    Column("previous", Text, nullable=False),
+    Column("mac", Text, nullable=False),
+    Index(None, "actor", "seq"),
+    Index(None, "action", "seq"),
+    Index(None, "at"),
 )

@@ -8,7 +8,10 @@ from typing import Any
 import aiohttp
 import pytest
 
+from callrouter.access.model import Role
 from callrouter.api.server import ApiServer
+from tests.api.fakes import Managed
+from tests.api.fakes import managed as a_managed_centre
 from tests.api.support import Client, FakeBoard, FakeHealth, FakeIncidents, FakeRefused
 
 Start = Callable[..., Awaitable[ApiServer]]
@@ -35,16 +38,26 @@ def health() -> FakeHealth:
 
 
 @pytest.fixture
+async def managed() -> Managed:
+    return await a_managed_centre()
+
+
+@pytest.fixture
 async def start(
-    incidents: FakeIncidents, refused: FakeRefused, board: FakeBoard, health: FakeHealth
+    incidents: FakeIncidents, refused: FakeRefused, board: FakeBoard, health: FakeHealth, managed: Managed
 ) -> AsyncIterator[Start]:
     """Start a server with settings of the test's own; all are stopped afterwards."""
     started: list[ApiServer] = []
 
     async def starter(**options: Any) -> ApiServer:
-        server = ApiServer(
-            "127.0.0.1", 0, incidents=incidents, refused_calls=refused, live=board, health=health, **options
-        )
+        given: dict[str, Any] = {
+            "incidents": incidents,
+            "refused_calls": refused,
+            "live": board,
+            "health": health,
+            "management": managed.management,
+        }
+        server = ApiServer("127.0.0.1", 0, **given | options)
         await server.start()
         started.append(server)
         return server
@@ -60,11 +73,14 @@ async def server(start: Start) -> ApiServer:
 
 
 @pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session:
+async def session(managed: Managed) -> AsyncIterator[aiohttp.ClientSession]:
+    """An admin's session."""
+    headers = {"Authorization": f"Bearer {managed.bearers[Role.ADMIN]}"}
+    async with aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=20)) as session:
         yield session
 
 
 @pytest.fixture
 def client(server: ApiServer, session: aiohttp.ClientSession) -> Client:
+    """Asks as an admin."""
     return Client(session, server.port)

@@ -15,8 +15,8 @@ from callrouter.api.models import IncidentQuery
 from callrouter.api.openapi import build
 from callrouter.api.parameters import bind
 from callrouter.api.server import OPERATIONS
-from callrouter.routing.table import Language
-from tests.api.support import DOCUMENT, Client, validate
+from callrouter.routing.values import Language
+from tests.api.support import DOCUMENT, Client, resolved, validate
 
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
 FIELDS = [
@@ -72,10 +72,14 @@ def test_every_operation_is_described_with_examples_that_fit(operation: dict[str
     assert operation["x-summary"]["id"]
     assert operation["description"]
     for status, response in operation["responses"].items():
-        for content in response["content"].values():
+        for content in response.get("content", {}).values():
             assert content["examples"], status
             for example in content["examples"].values():
-                validate(content["schema"], example["value"])
+                validate(content["schema"], resolved(example)["value"])
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        assert content["examples"]
+        for example in content["examples"].values():
+            validate(content["schema"], example["value"])
     for parameter in operation["parameters"]:
         if "$ref" not in parameter:
             assert parameter["description"]

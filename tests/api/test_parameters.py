@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from callrouter.api import cursor
 from callrouter.api.language import negotiate
 from callrouter.api.models import IncidentPath, IncidentQuery, NoParameters
-from callrouter.api.operation import parameter_faults
 from callrouter.api.parameters import BadParameters, bind
 from callrouter.api.problems import ApiProblem, problem_model
+from callrouter.api.serving import parameter_faults
 from callrouter.api.translate import incident_filter, moment
 from callrouter.incidents.views import MAX_PAGE
-from callrouter.routing.table import Language
+from callrouter.routing.values import Language
 from tests.api.support import Client
 
 NUMBERS = st.integers(1, cursor.MAX_NUMBER)

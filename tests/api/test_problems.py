@@ -8,11 +8,12 @@ import pytest
 from pydantic import BaseModel, ValidationError
 from structlog.testing import capture_logs
 
-from callrouter.api import models, problems
+from callrouter.api import models, problems, refusals
 from callrouter.api.connection import Limits
-from callrouter.api.openapi import example
+from callrouter.api.kinds import Kind
+from callrouter.api.problem_examples import example
 from callrouter.incidents.views import StorageUnavailable
-from callrouter.routing.table import Language
+from callrouter.routing.values import Language
 from tests.api.conftest import Start
 from tests.api.support import Client, FakeIncidents, given_detail, given_summary
 
@@ -219,7 +220,7 @@ async def test_the_default_deadline_is_five_seconds() -> None:
 
 @pytest.mark.parametrize("kind", problems.CATALOGUE, ids=lambda kind: kind.code)
 @pytest.mark.parametrize("language", Language)
-def test_every_kind_of_problem_can_be_said_in_both_languages(kind: problems.Kind, language: Language) -> None:
+def test_every_kind_of_problem_can_be_said_in_both_languages(kind: Kind, language: Language) -> None:
     said = example(kind, language)
     assert said["code"] == kind.code
     for text in (said["title"], said["detail"], said["remedy"]):
@@ -234,5 +235,6 @@ def test_codes_are_unique() -> None:
 
 
 def test_every_kind_that_is_declared_is_in_the_catalogue() -> None:
-    declared = {value for value in vars(problems).values() if isinstance(value, problems.Kind)}
+    modules = (problems, refusals)
+    declared = {value for module in modules for value in vars(module).values() if isinstance(value, Kind)}
     assert declared == set(problems.CATALOGUE)

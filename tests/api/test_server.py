@@ -14,11 +14,14 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from structlog.testing import capture_logs
 
+from callrouter.access.model import Role
+from callrouter.api.access import PRINCIPAL
 from callrouter.api.connection import Limits
 from callrouter.api.problems import INCIDENT_UNKNOWN, ApiProblem, Fault
 from callrouter.api.server import ApiServer
 from callrouter.errors import OperatorError
 from tests.api.conftest import Start
+from tests.api.fakes import Managed
 from tests.api.support import (
     Client,
     FakeBoard,
@@ -68,6 +71,11 @@ async def send(server: ApiServer, raw: bytes) -> bytes:
     answer = await everything(reader)
     writer.close()
     return answer
+
+
+def a_request(path: str, managed: Managed) -> bytes:
+    """Return an admin's request as it goes over the wire."""
+    return f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {managed.bearers[Role.ADMIN]}\r\n\r\n".encode()
 
 
 def a_problem(answer: bytes) -> Any:
@@ -140,7 +148,9 @@ async def test_starting_twice_is_a_defect(server: ApiServer) -> None:
         await server.start()
 
 
-async def test_stop_waits_a_bounded_time_for_a_request_that_hangs(start: Start, incidents: FakeIncidents) -> None:
+async def test_stop_waits_a_bounded_time_for_a_request_that_hangs(
+    start: Start, incidents: FakeIncidents, managed: Managed
+) -> None:
     began, ended = asyncio.Event(), asyncio.Event()
 
     async def hang() -> None:
@@ -153,7 +163,7 @@ async def test_stop_waits_a_bounded_time_for_a_request_that_hangs(start: Start, 
     incidents.before_answer = hang
     server = await start(limits=Limits(deadline_s=60, stop_s=0.1))
     _, writer = await connect(server)
-    writer.write(b"GET /api/v1/incidents HTTP/1.1\r\nHost: x\r\n\r\n")
+    writer.write(a_request("/api/v1/incidents", managed))
     await asyncio.wait_for(began.wait(), 5)
     await asyncio.wait_for(server.stop(), 3)
     await asyncio.wait_for(ended.wait(), 3)
@@ -254,7 +264,9 @@ async def test_one_connection_too_many_is_told_to_come_back_and_room_is_made_aga
     assert (await send(server, request)).startswith(b"HTTP/1.1 200 ")
 
 
-async def test_a_client_that_does_not_read_is_cut_off(start: Start, incidents: FakeIncidents) -> None:
+async def test_a_client_that_does_not_read_is_cut_off(
+    start: Start, incidents: FakeIncidents, managed: Managed
+) -> None:
     calls = tuple(given_call(n, plan="x" * 2000) for n in range(1000))
     detail = incidents.add(given_detail(1, calls=calls))
     server = await start(limits=Limits(unread_s=0.2, idle_s=60))
@@ -263,15 +275,13 @@ async def test_a_client_that_does_not_read_is_cut_off(start: Start, incidents: F
         wire.setblocking(False)
         loop = asyncio.get_running_loop()
         await loop.sock_connect(wire, ("127.0.0.1", server.port))
-        await loop.sock_sendall(
-            wire, f"GET /api/v1/incidents/{detail.summary.id} HTTP/1.1\r\nHost: x\r\n\r\n".encode() * 8
-        )
+        await loop.sock_sendall(wire, a_request(f"/api/v1/incidents/{detail.summary.id}", managed) * 8)
         await until(lambda: server.connections == 1)
         await until(lambda: server.connections == 0)
 
 
 async def test_even_a_small_answer_that_nobody_takes_holds_no_connection(
-    start: Start, incidents: FakeIncidents
+    start: Start, incidents: FakeIncidents, managed: Managed
 ) -> None:
     # Less than asyncio's own limit would stay in our buffer unnoticed, and closing waits for it without an end.
     detail = incidents.add(given_detail(1, calls=tuple(given_call(n, plan="x" * 1500) for n in range(20))))
@@ -285,18 +295,17 @@ async def test_even_a_small_answer_that_nobody_takes_holds_no_connection(
         ours = next(iter(server._gate.open)).transport
         assert ours is not None
         ours.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
-        await loop.sock_sendall(
-            wire, f"GET /api/v1/incidents/{detail.summary.id} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
-        )
+        await loop.sock_sendall(wire, a_request(f"/api/v1/incidents/{detail.summary.id}", managed))
         await until(lambda: server.connections == 0, within_s=3)
 
 
-async def test_further_middleware_stands_inside_of_errors_and_before_the_operation(
+async def test_further_middleware_stands_inside_of_access_and_before_the_operation(
     start: Start, client: Client, incidents: FakeIncidents
 ) -> None:
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if "Authorization" not in request.headers:
+        assert request[PRINCIPAL].role is Role.ADMIN
+        if "X-Pass" not in request.headers:
             raise ApiProblem(Fault(INCIDENT_UNKNOWN, "/path/id"))
         return await handler(request)
 
@@ -305,4 +314,4 @@ async def test_further_middleware_stands_inside_of_errors_and_before_the_operati
     detail = incidents.add(given_detail(1))
     path = f"/api/v1/incidents/{detail.summary.id}"
     assert (await guarded.ask(path)).json["code"] == "incident_unknown"
-    assert (await guarded.ask(path, headers={"Authorization": "Bearer x"})).status == 200
+    assert (await guarded.ask(path, headers={"X-Pass": "x"})).status == 200

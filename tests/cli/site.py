@@ -20,6 +20,7 @@ from demo.addresses import free_port
 
 ENDS_WITHIN_S = 40
 STREAMS = ("AGI", "AMI", "API")
+_WAY = re.compile(r"No service runs: straight to the database\.\n|Through the service at \S+\n")
 _MESSAGE = re.compile(r"callrouter: (?P<what>.+)\n  -> (?P<remedy>.+)\n", re.DOTALL)
 
 
@@ -33,8 +34,9 @@ class Done:
 
     @property
     def message(self) -> str:
-        """What was written for a person: standard error without the lines of the log."""
-        return "".join(line for line in self.err.splitlines(keepends=True) if not _is_log(line))
+        """What was written for a person: standard error without the log, and without which way a change goes."""
+        lines = (line for line in self.err.splitlines(keepends=True) if not _is_log(line))
+        return "".join(line for line in lines if not _WAY.fullmatch(line))
 
     def refused(self, *named: str) -> str:
         """Assert that it ended with one message that has each of `named`; return its remedy."""

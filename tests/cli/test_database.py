@@ -89,13 +89,20 @@ def test_database_that_another_process_holds_is_told(ready: Site, tmp_path: Path
     before = ready.everything()
     with contextlib.closing(sqlite3.connect(ready.database, isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")
-        ready.run("routes", "import", str(other)).refused(str(ready.database), "locked", "another process")
+        for more in ((), ("--publish", "--why", "shorter")):
+            done = ready.run("routes", "import", str(other), "--yes", *more)
+            done.refused(str(ready.database), "locked", "another process")
     assert ready.everything() == before
 
 
-def test_table_that_was_changed_in_the_database_is_not_served(ready: Site) -> None:
-    ready.sql("UPDATE table_version SET directory = replace(directory, '127.0.112.1', '127.0.112.9')")
-    assert "routes import" in ready.run("serve").refused("Version 1", "changed in the database")
+def test_table_that_was_changed_in_the_database_is_not_served_and_the_remedy_helps(ready: Site) -> None:
+    ready.sql("UPDATE table_version SET routing = replace(routing, 'damkar/posko', 'bpbd/pusdalops')")
+    for command in ("serve", "pbx render"):
+        remedy = ready.run(*command.split()).refused("Version 1", "changed in the database")
+        assert "callrouter routes import FILE.yaml --publish" in remedy
+    done = ready.run("routes", "import", str(EXAMPLE), "--yes", "--publish", "--why", "as it was")
+    assert done.code == 0, done
+    assert ready.run("pbx", "render").code == 0
 
 
 def test_no_table_published_yet_names_the_command(empty: Site) -> None:
@@ -103,7 +110,8 @@ def test_no_table_published_yet_names_the_command(empty: Site) -> None:
     migrate(f"sqlite:///{empty.database}")
     before = empty.everything()
     for command in ("serve", "pbx render"):
-        assert "callrouter routes import" in empty.run(*command.split()).refused("No routing table")
+        remedy = empty.run(*command.split()).refused("No routing table")
+        assert "callrouter routes import FILE.yaml --publish" in remedy
     assert empty.everything() == before
 
 

@@ -169,6 +169,7 @@ def test_database_is_made_and_an_example_imported_by_the_wheel_alone(installed: 
     assert migrated.returncode == 0, migrated.stderr
     code = "import json; from callrouter.resources import resource; print(json.dumps(str(resource('examples'))))"
     example = Path(str(installed.ask(code))) / "kab-malang.yaml"
-    imported = installed.run("callrouter", "routes", "import", str(example))
+    given = ("--yes", "--publish", "--why", "first table")
+    imported = installed.run("callrouter", "routes", "import", str(example), *given)
     assert imported.returncode == 0, imported.stderr
-    assert "version 1" in imported.stdout
+    assert "Version 1 is stored" in imported.stderr

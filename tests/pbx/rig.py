@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from bench import digits
-from callrouter.routing.table import Language, RoutingTable
+from callrouter.calls.menu import menu_data
+from callrouter.routing.table import RoutingTable
+from callrouter.routing.values import Language
 from demo.centre import Centre
 from demo.softphone import Answer, PhoneCall, RingOnly, Softphone
 
@@ -42,10 +44,10 @@ CALLER, EARLY, DAMKAR, BPBD, SELULER, OP1, OP2, SUNYI = 600, 1000, 1150, 1300, 1
 
 
 def short_clips(folder: Path, table: Mapping[str, Any]) -> None:
-    """Record the menu anew: half-second clips, so that a menu nobody answers is soon over."""
+    """Record the menus anew: half-second clips, so that a menu nobody answers is soon over."""
     given = RoutingTable.model_validate(table)
     names = ["menu-greeting", "menu-operator", "menu-switch"]
-    names += [f"choice-{c.digit}" for c in given.routing.categories]
+    names += [f"choice-{digits}" for digits in menu_data(given).said]
     for language in Language:
         (folder / language).mkdir(parents=True, exist_ok=True)
         for name in names:
@@ -94,8 +96,7 @@ class Rig:
     async def warm_up(self) -> None:
         """One call through everything; what is there afterwards is what an idle PBX has."""
         await self.reset()
-        call = await self.call("0800")
-        await call.digits("1")
+        call = await self.press("0800", "1")
         await call.until_hears(DAMKAR, within=10)
         await call.hangup()
         await self.settle()

@@ -18,8 +18,12 @@ def _agency(key: str) -> dict[str, Any]:
     return {"key": key, "name": {"id": key.title(), "en": key.title()}, "contacts": contacts}
 
 
-def _category(digit: str, key: str, urn: str, said_id: str, said_en: str, priority: int) -> dict[str, Any]:
-    return {"key": key, "digit": digit, "urn": urn, "name": {"id": said_id, "en": said_en}, "priority": priority}
+def _category(key: str, urn: str, said_id: str, said_en: str, priority: int) -> dict[str, Any]:
+    return {"key": key, "urn": urn, "name": {"id": said_id, "en": said_en}, "priority": priority}
+
+
+def _options(*categories: str) -> list[dict[str, Any]]:
+    return [{"digit": str(n), "category": key} for n, key in enumerate(categories, 1)]
 
 
 def table(
@@ -63,15 +67,23 @@ def table(
             "operators": [{"key": "op1", "name": "Meja 1"}, {"key": "op2", "name": "Meja 2"}],
         },
         "routing": {
+            "main_menu": "main",
+            "menus": [
+                {
+                    "key": "main",
+                    "name": {"id": "menu utama", "en": "main menu"},
+                    "options": _options("fire", "flood", "ambulance", "village", "light", "dead", "quiet", "other"),
+                }
+            ],
             "categories": [
-                _category("1", "fire", "urn:service:sos.fire", "kebakaran", "fire", 9),
-                _category("2", "flood", "urn:service:sos", "banjir", "flood", 5),
-                _category("3", "ambulance", "urn:service:sos.ambulance", "ambulans", "ambulance", 10),
-                _category("4", "village", "urn:service:sos", "perangkat desa", "village", 4),
-                _category("5", "light", "urn:service:sos", "lampu jalan", "street light", 0),
-                _category("6", "dead", "urn:service:sos", "mati", "dead", 4),
-                _category("7", "quiet", "urn:service:sos", "sunyi", "quiet", 4),
-                _category("8", "other", "urn:service:sos", "lain", "other", 4),
+                _category("fire", "urn:service:sos.fire", "kebakaran", "fire", 9),
+                _category("flood", "urn:service:sos", "banjir", "flood", 5),
+                _category("ambulance", "urn:service:sos.ambulance", "ambulans", "ambulance", 10),
+                _category("village", "urn:service:sos", "perangkat desa", "village", 4),
+                _category("light", "urn:service:sos", "lampu jalan", "street light", 0),
+                _category("dead", "urn:service:sos", "mati", "dead", 4),
+                _category("quiet", "urn:service:sos", "sunyi", "quiet", 4),
+                _category("other", "urn:service:sos", "lain", "other", 4),
             ],
             "ring_groups": [
                 {
@@ -138,3 +150,38 @@ def table(
             "static_numbers": [{"trunk": "seluler", "number": "08119"}],
         },
     }
+
+
+VILLAGES = {"1": "35.07.13.2001", "2": "35.07.13.2002", "3": "35.07.14"}
+"""What the digits of the menu behind 3 stand for in `nested`."""
+
+
+def nested(*, mode: str = "menu") -> dict[str, Any]:
+    """Return a table with a menu behind digit 3, in which the caller says where he is."""
+    given = table()
+    routing = given["routing"]
+    routing["areas"] = [{"code": code, "name": f"Desa {digit}"} for digit, code in VILLAGES.items()]
+    routing["areas"].append({"code": "35.07.13", "name": "Kecamatan Uji"})
+    main = {
+        "key": "main",
+        "name": {"id": "menu utama", "en": "main menu"},
+        "mode": mode,
+        "options": [*_options("fire", "flood"), {"digit": "3", "menu": "villages"}],
+    }
+    villages = {
+        "key": "villages",
+        "name": {"id": "perangkat desa", "en": "village officials"},
+        "options": [{"digit": digit, "category": "village", "area": code} for digit, code in VILLAGES.items()],
+    }
+    routing["menus"] = [main, villages]
+    offered = {"fire", "flood", "village"}
+    routing["categories"] = [c for c in routing["categories"] if c["key"] in offered]
+    routing["routes"] = [r for r in routing["routes"] if set(r["when"].get("category", [])) <= offered]
+    routing["routes"] += [
+        {"key": key, "priority": priority, "when": {"category": ["village"], "area": [area]}, "steps": steps}
+        for key, priority, area, steps in (
+            ("first-village", 75, "35.07.13.2001", [_dial("damkar/piket"), _ring()]),
+            ("its-neighbours", 74, "35.07.13", [_dial("bpbd/piket"), _ring()]),
+        )
+    ]
+    return given

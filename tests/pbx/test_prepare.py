@@ -14,8 +14,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 async def test_example_does_not_replace_a_table_that_is_published(rig: Rig) -> None:
     settings = rig.centre.settings
     before = await prepare.table_in_force(settings)
-    _, table, _ = await prepare.prepare(
+    ready = await prepare.prepare(
         settings, None, lambda _line: None, otherwise=resource("examples") / "kab-malang.yaml"
     )
     assert await prepare.table_in_force(settings) == before
-    assert table.centre.name == "Kabupaten Uji"
+    assert ready.table.centre.name == "Kabupaten Uji"

@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from callrouter.calls.ports import CallJoined, CallOpened, CallRouted, Note
 from callrouter.calls.records import Attempt, Ended, JournalBatch, Opened, Record
 from callrouter.incidents.model import Outcome, incident_id
+from callrouter.routing.directory import TrunkKind
 from callrouter.routing.facts import Choice, Facts, Origin
-from callrouter.routing.table import Language, TrunkKind
+from callrouter.routing.values import Language
 from callrouter.storage import tables as t
 from callrouter.storage.database import Database
 from callrouter.storage.fill import fill

@@ -18,6 +18,7 @@ from callrouter.storage import tables as t
 from callrouter.storage.database import Database, StorageUnavailable, migrate
 from callrouter.storage.engine import migrating_engine, place
 from callrouter.storage.incidents import Incidents
+from callrouter.storage.revisions import wanted_revision
 from tests.databases import PostgresServer, wire
 from tests.storage.given import execute, given_opened, rows, store
 
@@ -98,8 +99,9 @@ async def test_a_missing_file_stays_missing(tmp_path: Path) -> None:
 async def test_an_empty_database_names_the_command(postgres_server: PostgresServer) -> None:
     database = Database(postgres_server.url("postgres"))
     try:
+        wanted = wanted_revision()
         with pytest.raises(
-            OperatorError, match=r"is empty \(revision: none; .* wants 0001\)\. Run: callrouter migrate"
+            OperatorError, match=rf"is empty \(revision: none; .* wants {wanted}\)\. Run: callrouter migrate"
         ):
             await database.check_revision()
     finally:
@@ -112,16 +114,20 @@ async def test_a_migrated_database_is_accepted(database: Database) -> None:
 
 async def test_a_database_that_is_ahead_names_the_newer_version(database: Database) -> None:
     await execute(database, text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(OperatorError, match=r"has revision 9999, .* only up to 0001\. Install the newer callrouter"):
+    known = wanted_revision()
+    with pytest.raises(
+        OperatorError, match=rf"has revision 9999, .* only up to {known}\. Install the newer callrouter"
+    ):
         await database.check_revision()
 
 
 async def test_a_database_that_is_behind_names_the_command(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("callrouter.storage.revisions.wanted_revision", lambda: "0002")
+    has = wanted_revision()
+    monkeypatch.setattr("callrouter.storage.revisions.wanted_revision", lambda: "9998")
     with pytest.raises(
-        OperatorError, match=r"has revision 0001, this callrouter wants 0002\. Run: callrouter migrate"
+        OperatorError, match=rf"has revision {has}, this callrouter wants 9998\. Run: callrouter migrate"
     ):
         await database.check_revision()
 

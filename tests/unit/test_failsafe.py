@@ -39,14 +39,32 @@ def test_failsafe_of_any_table_fits_and_ends_with_a_message(
     table: RoutingTable, numbers: list[str], ring_s: int
 ) -> None:
     document = table.model_dump(mode="json")
-    trunk = document["directory"]["trunks"][0]["key"]
-    document["routing"]["static_numbers"] = [{"trunk": trunk, "number": number} for number in numbers]
+    trunk = document["directory"]["trunks"][0]
+    document["routing"]["static_numbers"] = [{"trunk": trunk["key"], "number": number} for number in numbers]
+    usable = trunk["enabled"] and trunk["channels"] > 0
     plan = static_plan(compile_table(RoutingTable.model_validate(document), 1), ring_s)
-    assert encode(plan).startswith(f"plan,1,failsafe,{NO_CATEGORY_URGENCY},!")
+    assert encode(plan).startswith(f"plan,1,failsafe,{NO_CATEGORY_URGENCY},,told-unknown!")
     assert encode(plan).endswith(f"!record,{MESSAGE_S}")
     dialled = [target.number for step in plan.steps if isinstance(step, Dial) for target in step.targets]
-    assert dialled == numbers
+    assert dialled == (numbers if usable else [])
     assert all(step.ring_s == ring_s for step in plan.steps if isinstance(step, Dial))
+
+
+def no_group(document: Document) -> None:
+    document["routing"]["last_resort"]["group"] = None
+
+
+def no_line(document: Document) -> None:
+    document["directory"]["trunks"][0]["channels"] = 0
+
+
+def test_without_a_last_group_the_static_numbers_are_rung_at_once() -> None:
+    plan = static_plan(compile_table(small(no_group), 4), 25)
+    assert [type(s) for s in plan.steps] == [Dial, Record]
+
+
+def test_static_number_on_a_line_that_takes_no_call_is_left_out() -> None:
+    assert [type(s) for s in static_plan(compile_table(small(no_line), 4), 25).steps] == [Ring, Record]
 
 
 def test_static_number_on_the_line_the_call_came_by_is_left_out() -> None:

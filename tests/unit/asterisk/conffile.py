@@ -30,7 +30,7 @@ def read(text: str) -> list[Section]:
     ``;`` begins a comment unless a backslash is before it; ``;--`` opens one that ends at ``--;``. Raises ValueError
     for what Asterisk would only warn of: a line that is no section, no directive and no assignment.
     """
-    if ";--" in re.sub(r"^; -*$", "", text, flags=re.MULTILINE).replace("; --", ""):
+    if re.search(r"(?<!\\);--", re.sub(r"^; -*$", "", text, flags=re.MULTILINE).replace("; --", "")):
         raise ValueError("a comment of several lines")
     sections: list[Section] = []
     for number, raw in enumerate(text.split("\n"), start=1):

@@ -9,9 +9,10 @@ from typing import Any
 
 from callrouter import settings
 from callrouter.asterisk.ami import AmiAnswer, AmiEvent
-from callrouter.asterisk.render import AsteriskFiles, read_secrets, render
+from callrouter.asterisk.render import AsteriskFiles, Credentials, Rendered, read_secrets, render
 from callrouter.routing.table import RoutingTable
 from callrouter.settings import Settings
+from callrouter.vault import digests
 
 
 @dataclass
@@ -49,14 +50,27 @@ def answer(*events: AmiEvent) -> AmiAnswer:
     return AmiAnswer({"Response": "Success"}, (("Response", "Success"),), events)
 
 
+def credentials(table: RoutingTable) -> Credentials:
+    """Return a secret for each operator, and a password for each trunk that logs in."""
+    return Credentials(
+        {o.key: digests(o.key, f"secret of {o.key}") for o in table.directory.operators},
+        {t.key: f"password-of-{t.key}" for t in table.directory.trunks if t.login},
+    )
+
+
 def rendered(
-    folder: Path, table: RoutingTable, change: Callable[[dict[str, Any]], object] = lambda _: None
-) -> tuple[Settings, Path, str]:
-    """Render the PBX's configuration for `table` into `folder`; return the settings, its folder, and its sentinel."""
-    given: dict[str, Any] = {"state": folder / "state"}
+    folder: Path,
+    table: RoutingTable,
+    change: Callable[[dict[str, Any]], object] = lambda _: None,
+    *,
+    known: Credentials | None = None,
+    retired: tuple[str, ...] = (),
+) -> tuple[Settings, Path, Rendered]:
+    """Render the PBX's configuration for `table` into `folder`; return the settings, its folder, and all of it."""
+    given: dict[str, Any] = {"state": folder / "state", "trunk_networks": ("0.0.0.0/0", "::/0")}
     change(given)
     used = settings.load(**given)
-    keys = read_secrets(used.secrets_dir, tuple(o.key for o in table.directory.operators))
     files = AsteriskFiles(folder / "modules", folder / "documentation")
-    sentinel = render(used, table, 3, keys, files, str(used.pbx_dir / "agi-bin" / "selftest"))
-    return used, used.pbx_dir / "etc", sentinel
+    keys = read_secrets(used.secrets_dir)
+    whole = render(used, table, 3, keys, known or credentials(table), files, retired=retired)
+    return used, used.pbx_dir / "etc", whole

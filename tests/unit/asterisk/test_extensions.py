@@ -15,6 +15,7 @@ from callrouter.asterisk.variables import CONTEXTS, EVENT_DOORBELL, MODULES
 from callrouter.calls.lines import MAX_LINE
 from callrouter.calls.menu import menu_data
 from callrouter.prompts.texts import needed
+from callrouter.routing.decide import compile_table, plan_of
 from callrouter.routing.plan import Announce, Dial, Plan, Record, Ring, Target
 from callrouter.routing.table import MAX_STEPS as MAX_ROUTE_STEPS
 from callrouter.routing.table import MAX_TARGETS
@@ -108,8 +109,22 @@ def test_every_clip_is_in_the_catalogue_or_made_from_the_table(dialplan: Path) -
     chosen = set(re.findall(r"cr/\$\{IF\(\$\[[^\]]*\]\?([a-z-]+):([a-z-]+)\)\}", text))
     assert chosen == {("no-operator", "leave-message")}
     assert {clip for pair in chosen for clip in pair} <= have
-    made = {f"told-{category.key}" for category in small().routing.categories} | {"told-unknown"}
-    assert made | {clip for clips in menu_data(small()).clips.values() for clip in clips} <= have
+    compiled = compile_table(small(), 1)
+    told = {plan_of(compiled, None, key, None).told for key in (None, *(c.key for c in small().routing.categories))}
+    assert len(told) == 3
+    assert told | {clip for clips in menu_data(small()).clips.values() for clip in clips} <= have
+
+
+def test_whoever_takes_a_call_hears_the_clip_of_its_plan(steps: list[Priority]) -> None:
+    spoken = [(p.context, p.arguments) for p in steps if "ARG" in p.arguments and "cr/${ARG" in p.arguments]
+    assert spoken == [
+        ("callrouter-step", "cr/${ARG2},noanswer"),
+        ("callrouter-callee", "cr/${ARG2}"),
+        ("callrouter-ask", "CR_DIGIT,cr/${ARG1}&cr/press-1-to-accept,1,n,1,${CR_CONFIRM_S}"),
+    ]
+    given = [p.arguments for p in steps if p.application == "Dial"]
+    assert "U(callrouter-callee^${ARG4}^${CR_TOLD})" in given[0]
+    assert "U(callrouter-ask^${MASTER_CHANNEL(CR_TOLD)})" in given[1]
 
 
 # ---------------------------------------------------------------- the lease
@@ -165,8 +180,9 @@ def test_plan_is_that_of_language_and_choice_then_of_the_choice_and_never_none(s
     has_one = ("GotoIf", "$[${LEN(${CR_PLAN})}>0]?callrouter-plan,s,1")
     assert lines[begin:] == [
         ("Set", "CR_KEY=other"),
-        ("GotoIf", '$["${CR_MENU_${CR_LANG}}"=""]?decided'),
+        ("GotoIf", "$[${LEN(${CR_MENU__${CR_LANG}})}=0]?decided"),
         ("Gosub", "callrouter-menu,s,1"),
+        ("ExecIf", '$["${CR_WHERE}"=""]?Set(CR_WHERE=${CR_WHERE_${CR_KEY}})'),
         ("Set", "CR_PLAN=${CR_PLAN_${CR_KEY}_${CR_LANG}}"),
         has_one,
         ("Set", "CR_PLAN=${CR_PLAN_${CR_KEY}}"),
@@ -179,22 +195,38 @@ def test_plan_is_that_of_language_and_choice_then_of_the_choice_and_never_none(s
 def test_digit_means_something_if_and_only_if_it_has_a_plan(steps: list[Priority]) -> None:
     menu = [p.arguments for p in of(steps, "callrouter-menu")]
     (test,) = [text for text in menu if text.endswith("?chosen")]
-    assert test == "$[${LEN(${CR_PLAN_${CR_DIGIT}})}>0]?chosen"
-    assert [text for text in menu if text.startswith("CR_KEY=")] == ["CR_KEY=${CR_DIGIT}"]
-    assert menu.index("CR_KEY=${CR_DIGIT}") == menu.index("CR_CHOICE=${CR_DIGIT}") + 1
+    assert test == "$[${LEN(${CR_PLAN_${CR_DIGITS}})}>0]?chosen"
+    assert [text for text in menu if text.startswith("CR_KEY=")] == ["CR_KEY=${CR_DIGITS}"]
+    assert menu.index("CR_KEY=${CR_DIGITS}") == menu.index("CR_CHOICE=${CR_DIGITS}") + 1
     before = menu[: menu.index(test)]
     assert any(text.endswith('=""]?silent') for text in before), "CR_PLAN_ of no digit is never asked for"
+
+
+def test_menu_behind_a_digit_is_read_at_once_so_that_the_next_digit_meets_a_read(steps: list[Priority]) -> None:
+    """Whatever took time between two Read()s, or played a clip there, could lose a digit that is under way."""
+    lines = of(steps, "callrouter-menu")
+    labels = {p.label: n for n, p in enumerate(lines) if p.label}
+    (read,) = [n for n, p in enumerate(lines) if p.application == "Read"]
+    assert "CR_MENU_${CR_IN}_${CR_LANG}" in lines[read].arguments
+    between = [*lines[read + 1 : labels["inner"]], *lines[labels["enter"] : read]]
+    assert {p.application for p in between} <= {"Set", "GotoIf", "Goto"}
+    assert [(p.application, p.arguments) for p in lines[labels["inner"] : labels["inner"] + 2]] == [
+        ("Set", "CR_IN=${CR_DIGITS}"),
+        ("Goto", "enter"),
+    ]
+    assert (lines[labels["enter"]].arguments, labels["enter"] + 1) == ("CR_TRY=0", labels["again"])
 
 
 def test_head_of_a_plan_is_read_part_by_part(steps: list[Priority]) -> None:
     head = encode(Plan((Record(1),), "r", 5, 1, "c")).split("!")[0].split(",")
     lines = [p.arguments for p in of(steps, "callrouter-step", "plan")]
-    read = dict(reversed(text.split("=")) for text in lines if re.fullmatch(r"\w+=\$\{ARG\d\}", text))
-    assert {name: head[int(arg[5]) - 1] for arg, name in read.items()} == {
+    parts = [re.fullmatch(r"(\w+)=\$\{ARG(\d)\}", text) for text in lines]
+    assert {part[1]: head[int(part[2]) - 1] for part in parts if part} == {
         "CR_VERSION": "1",
         "CR_ROUTE": "r",
         "QUEUE_PRIO": "5",
         "CR_CATEGORY": "c",
+        "CR_TOLD": "told-unknown",
     }
     (told,) = [n for n, text in enumerate(lines) if text.startswith("CRChoice,")]
     assert max(n for n, text in enumerate(lines) if "ARG" in text) < told
@@ -207,13 +239,21 @@ def test_plan_that_is_told_fits_into_one_function_of_the_pbx() -> None:
 
 # ---------------------------------------------------------------- what a caller sends
 def test_text_of_the_caller_goes_nowhere_but_into_the_journals_code(steps: list[Priority]) -> None:
-    sources = [p.arguments for p in steps if "CALLERID(" in p.arguments]
-    assert sources == ["CR_SENT=${CALLERID(num):0:64}", "CR_SENT=${CALLERID(name):0:200}"]
+    sent = ("CALLERID(", "PJSIP_HEADER(", "CHANNEL(pjsip,")
+    sources = [p.arguments for p in steps if any(source in p.arguments for source in sent)]
+    assert sources == [
+        "CR_SENT=${CALLERID(num):0:64}",
+        "CR_SENT=${CALLERID(name):0:200}",
+        "CR_SENT=${PJSIP_HEADER(read,Geolocation):0:64}",
+        "CR_SENT=${CHANNEL(pjsip,call-id):0:200}",
+    ]
     uses = {p.arguments for p in steps if "CR_SENT" in p.arguments} - set(sources)
     assert uses == {
         "CR_SENT=${STRREPLACE(CR_SENT,%,%25)}",
         "CR_NUMBER=${BASE64_ENCODE(.${STRREPLACE(CR_SENT,:,%3A)})}",
         "CR_NAME=${BASE64_ENCODE(.${STRREPLACE(CR_SENT,:,%3A)})}",
+        "CR_INVITE=${BASE64_ENCODE(.${STRREPLACE(CR_SENT,:,%3A)})}",
+        '$["${FILTER(a-z,${STRREPLACE(CR_SENT,:,)})}"=""]?ready',
     }
 
 
@@ -256,7 +296,7 @@ def test_recording_is_kept_on_hang_up_and_needs_no_beep_of_the_pbx(steps: list[P
 
 def test_reading_digits_never_answers_a_call_and_every_wait_is_bounded(steps: list[Priority]) -> None:
     reads = [p.arguments.split(",") for p in steps if p.application == "Read"]
-    assert len(reads) == 3
+    assert len(reads) == 5
     for variable, _clips, digits, options, attempts, seconds in reads:
         assert (variable, digits, options, attempts) == ("CR_DIGIT", "1", "n", "1")
         assert re.fullmatch(r"\$\{CR_(DIGIT|AFTER|CONFIRM)_S\}", seconds)
@@ -294,8 +334,9 @@ def test_every_variable_that_is_read_is_set_somewhere(dialplan: Path) -> None:
     given = {name for name, _ in globals_.lines}
     given |= set(re.findall(r"set_var = (CR_\w+)=", pjsip))
     given |= set(re.findall(r"(?:Set\(|Read\()(?:__|MASTER_CHANNEL\()?(CR_\w+)[=,)]", text))
-    by_service = {"CR_MENU_SWITCH", "CR_MENU_", "CR_NEXT_LANG_", "CR_PLAN_"}
+    by_service = {"CR_MENU_SWITCH", "CR_MENU_", "CR_NEXT_LANG_", "CR_PLAN_", "CR_WHERE_", "CR_AWAY"}
     by_parts = {"CR_ATTEMPT_"}
+    text = text.replace("CR_MENU__", "CR_MENU_")
     used = set(re.findall(r"\$\{(CR_\w+)", text)) | set(re.findall(r"CUT\((CR_\w+)", text))
     assert used - given == by_service | by_parts
     assert f"Set({min(by_parts)}${{CR_N}}=" in text
@@ -312,8 +353,9 @@ def test_what_a_callee_stamps_on_the_caller_is_cleared_before_the_next_attempt(s
     cleared = {
         p.arguments.removesuffix("=") for p in of(steps, "callrouter-attempt", "begin") if p.arguments.endswith("=")
     }
-    assert stamped - {"CR_STAGE"} == {"CR_PICKUP", "CR_BY", "CR_HUMAN", "CR_HUMAN_MS", "CR_DECLINED"}
-    assert stamped - {"CR_STAGE"} <= cleared
+    stamped -= {"CR_STAGE", "CR_PASS"}
+    assert stamped == {"CR_PICKUP", "CR_BY", "CR_HUMAN", "CR_HUMAN_MS", "CR_DECLINED", "CR_FULL"}
+    assert stamped <= cleared
     assert "HangupCauseClear" in {p.application for p in of(steps, "callrouter-attempt", "begin")}
 
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from callrouter.asterisk.fits import require_fits
+from callrouter.asterisk import fits
+from callrouter.asterisk.fits import MAX_FAILSAFE_CHARS
 from callrouter.asterisk.plan_codec import MAX_PLAN_CHARS, PlanTooLong, encode
 from callrouter.errors import OperatorError
 from callrouter.routing.decide import compile_table, plan_of
 from callrouter.routing.plan import Plan
 from callrouter.routing.table import RoutingTable
+from callrouter.settings import Settings
 from tests.pbx.tables import table
+
+
+def require_fits(table: RoutingTable, **settings: object) -> None:
+    fits.require_fits(table, Settings.model_validate(settings))
 
 
 def with_route(targets: int, steps: int, digits: int = 20) -> RoutingTable:
@@ -45,6 +51,8 @@ def with_category(table: RoutingTable, key: str, *only: str) -> RoutingTable:
         when["category"] = [key if name == last["key"] else name for name in when["category"]]
         if route["key"] == "long":
             when["category"] = only
+    for option in document["routing"]["menus"][0]["options"]:
+        option["category"] = key if option["category"] == last["key"] else option["category"]
     last["key"] = key
     return RoutingTable.model_validate(document)
 
@@ -54,7 +62,7 @@ def nearly_too_long() -> RoutingTable:
     for digits in range(1, 21):
         found = with_route(targets=8, steps=2, digits=digits)
         compiled = compile_table(found, 999_999_999)
-        (route,) = [route for route in compiled.by_category[None] if route.key == "long"]
+        (route,) = [route for route in found.routing.routes if route.key == "long"]
         if (
             MAX_PLAN_CHARS - 31
             < _length(plan_of(compiled, route, None, came_by=None))
@@ -91,3 +99,46 @@ def test_ring_group_cannot_take_a_name_of_the_pbx(key: str) -> None:
     with pytest.raises(OperatorError) as caught:
         require_fits(RoutingTable.model_validate(given))
     assert key in caught.value.what
+
+
+@pytest.mark.parametrize("key", ["trunk-telco", "callrouter-endpoint"])
+def test_operator_cannot_take_a_name_of_the_pbx(key: str) -> None:
+    given = table()
+    given["directory"]["operators"].append({"key": key, "name": "Meja 9"})
+    with pytest.raises(OperatorError, match=key):
+        require_fits(RoutingTable.model_validate(given))
+
+
+def with_trunk(**fields: object) -> RoutingTable:
+    given = table()
+    given["directory"]["trunks"][0] |= fields
+    return RoutingTable.model_validate(given)
+
+
+def test_trunk_outside_the_networks_of_the_deployment_is_named() -> None:
+    with pytest.raises(OperatorError, match=r"telco.*outside.*TRUNK_NETWORKS"):
+        require_fits(with_trunk(host="203.0.113.7"))
+    require_fits(with_trunk(host="203.0.113.7"), trunk_networks=("127.0.0.0/8", "203.0.113.0/24"))
+    require_fits(with_trunk(host="fd00::7"))
+
+
+def test_trunk_by_tls_needs_a_certificate_of_the_pbx() -> None:
+    with pytest.raises(OperatorError, match=r"telco.*TLS.*CALLROUTER_SIP_TLS_CERT"):
+        require_fits(with_trunk(transport="tls"))
+    with pytest.raises(OperatorError, match="TLS"):
+        require_fits(with_trunk(transport="tls"), sip_tls_cert="cert.pem")
+    require_fits(with_trunk(transport="tls"), sip_tls_cert="cert.pem", sip_tls_key="key.pem")
+
+
+def test_failsafe_that_no_line_of_the_manager_interface_carries_is_refused() -> None:
+    given = table()
+    given["routing"]["static_numbers"] = [{"trunk": "a" * 31, "number": f"{n}" * 20} for n in range(8)]
+    given["directory"]["trunks"].append({"key": "a" * 31, "kind": "carrier", "host": "127.0.0.99"})
+    given["routing"]["last_resort"] = {"group": None}
+    fitting = RoutingTable.model_validate(given)
+    require_fits(fitting)  # the longest there can be is not too long today
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fits, "MAX_FAILSAFE_CHARS", 400)
+        with pytest.raises(OperatorError, match="static_numbers"):
+            require_fits(fitting)
+    assert MAX_FAILSAFE_CHARS < 1000

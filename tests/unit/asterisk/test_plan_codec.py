@@ -27,7 +27,8 @@ END = (Ring("operators", 90, 7, last=True), Record(60))
 
 
 def plan(*steps: Dial | Ring | Announce | Record, route: str | None = "fire", category: str | None = "fire") -> Plan:
-    return Plan((*steps, *END), route=route, urgency=10, version=3, category=category)
+    told = "told-fire-3fa9c21b"
+    return Plan((*steps, *END), route=route, urgency=10, version=3, category=category, told=told)
 
 
 def fullest(targets: int) -> Dial:
@@ -39,7 +40,7 @@ def fullest(targets: int) -> Dial:
 def test_plan_is_written_step_by_step() -> None:
     text = encode(plan(Dial((AGENCY, MOBILE), 20, announce=True), Ring("operators", 30, 5), Announce("connecting")))
     assert text.split("!") == [
-        "plan,3,fire,10,fire",
+        "plan,3,fire,10,fire,told-fire-3fa9c21b",
         "dial,PJSIP/101@trunk-damkar&Local/c+62811_telco@callrouter-confirm/n,20,a,damkar/posko+damkar/piket",
         "ring,operators,30,5",
         "announce,connecting",
@@ -53,11 +54,15 @@ def test_step_without_announcement_says_so() -> None:
 
 
 def test_plan_of_no_route_leaves_the_route_empty() -> None:
-    assert encode(plan(route=None)).startswith("plan,3,,10,fire!last,")
+    assert encode(plan(route=None)).startswith("plan,3,,10,fire,told-fire-3fa9c21b!last,")
 
 
 def test_plan_of_no_choice_leaves_the_category_empty() -> None:
-    assert encode(plan(category=None)).startswith("plan,3,fire,10,!last,")
+    assert encode(plan(category=None)).startswith("plan,3,fire,10,,told-")
+
+
+def test_plan_of_the_failsafe_has_the_catalogues_clip() -> None:
+    assert encode(Plan(END, "failsafe", 5, 3)).startswith("plan,3,failsafe,5,,told-unknown!")
 
 
 @given(tables(), facts())
@@ -69,13 +74,13 @@ def test_every_plan_of_a_valid_table_is_in_the_closed_alphabet_or_too_long(table
         return
     assert len(text) <= MAX_PLAN_CHARS
     head, *steps = text.split("!")
-    assert re.fullmatch(r"plan,1,[a-z0-9-]*,\d{1,2},[a-z0-9-]*", head)
-    assert head.split(",")[-1] == (decided.category or "")
+    assert re.fullmatch(r"plan,1,[a-z0-9-]*,\d{1,2},[a-z0-9-]*,told-[a-z0-9-]+", head)
+    assert head.split(",")[-2] == (decided.category or "")
     assert len(steps) == len(decided.steps) < MAX_STEPS
     for step in steps:
         assert re.fullmatch(
             r"dial,(PJSIP/\+?\d+@trunk-[a-z0-9-]+|Local/c\+?\d+_[a-z0-9-]+@callrouter-confirm/n)"
-            r"(&(PJSIP/\+?\d+@trunk-[a-z0-9-]+|Local/c\+?\d+_[a-z0-9-]+@callrouter-confirm/n))*,\d+,[an],[a-z0-9/+-]+"
+            r"(&(PJSIP/\+?\d+@trunk-[a-z0-9-]+|Local/c\+?\d+_[a-z0-9-]+@callrouter-confirm/n))*,\d+,[an],[a-z0-9/+-]+(,\d+(&\d+)*)?"
             r"|(ring,[a-z0-9-]+,\d+,\d+)|(last,[a-z0-9-]+,\d+)|(announce,[a-z0-9-]+)|(record,\d+)",
             step,
         )
@@ -85,7 +90,8 @@ HOSTILE = st.text(min_size=1, max_size=12).filter(lambda text: not re.fullmatch(
 
 
 @given(
-    HOSTILE, st.sampled_from(["agency", "contact", "trunk", "number", "group", "prompt", "route", "category", "last"])
+    HOSTILE,
+    st.sampled_from(["agency", "contact", "trunk", "number", "group", "prompt", "route", "category", "told", "last"]),
 )
 def test_no_part_of_a_plan_can_become_a_second_step_or_a_function(text: str, where: str) -> None:
     match where:
@@ -99,6 +105,8 @@ def test_no_part_of_a_plan_can_become_a_second_step_or_a_function(text: str, whe
             given_plan = plan(route=text)
         case "category":
             given_plan = plan(category=text)
+        case "told":
+            given_plan = replace(plan(), told=text)
         case _:
             parts: dict[str, Any] = {where: text}
             given_plan = plan(Dial((replace(AGENCY, **parts),), 20, announce=True))

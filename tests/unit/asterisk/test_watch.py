@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -19,8 +20,8 @@ from callrouter.calls.ports import CallJoined, CallRouted
 from callrouter.calls.session import Sessions, snapshot_of
 from callrouter.resources import resource
 from callrouter.routing.facts import Choice
-from callrouter.routing.table import Language
-from tests.unit.asterisk.given import answer, event
+from callrouter.routing.values import Language
+from tests.unit.asterisk.given import answer, event, rendered
 from tests.unit.calls.given import CALL, OTHER, Clock, Notes, at, sent, us
 from tests.unit.routing.tables import small
 
@@ -36,6 +37,8 @@ class Rig:
     notes: Notes = field(default_factory=Notes)
     rung: list[str] = field(default_factory=list)
     freed: list[str] = field(default_factory=list)
+    told: list[tuple[str, str]] = field(default_factory=list)
+    """Operators that let it ring, and that took a call."""
 
     def __post_init__(self) -> None:
         """Build the watch."""
@@ -48,6 +51,8 @@ class Rig:
             self.sessions.chosen,
             lambda: self.rung.append("bell"),
             self.freed.append,
+            missed=lambda operator: self.told.append(("missed", operator)),
+            answered=lambda operator: self.told.append(("answered", operator)),
         )
 
     def take(self, *events: AmiEvent) -> None:
@@ -78,7 +83,7 @@ def choice(call: UUID = CALL, **changed: str) -> AmiEvent:
     """Return what the dialplan tells when it takes a plan (callrouter-step, plan)."""
     fields = {
         "Path": "service", "Choice": "1", "Category": "fire", "Lang": "id", "Origin": "citizen", "Trunk": "telco",
-        "Version": "7", "Route": "fire", "Plan": sent(PLAN_TEXT, len(PLAN_TEXT)),
+        "Area": "", "Away": "", "By": "", "Version": "7", "Route": "fire", "Plan": sent(PLAN_TEXT, len(PLAN_TEXT)),
     }  # fmt: skip
     return event("UserEvent", UserEvent="CRChoice", Call=str(call), **(fields | changed))
 
@@ -155,6 +160,7 @@ def test_dialplan_tells_of_a_choice_what_is_read_of_it() -> None:
     assert template == {
         "Call": "${CR_CALL}", "Path": "${CR_PATH}", "Choice": "${CR_CHOICE}", "Category": "${CR_CATEGORY}",
         "Lang": "${CR_LANG}", "Origin": "${CR_ORIGIN}", "Trunk": "${CR_TRUNK}", "Version": "${CR_VERSION}",
+        "Area": "${CR_WHERE}", "Away": "${CR_AWAY}", "By": "${CR_PASSED}",
         "Route": "${CR_ROUTE}", "Plan": "${BASE64_ENCODE(.${CR_PLAN})}",
     }  # fmt: skip
     assert template.keys() == choice().fields.keys() - {"Event", "UserEvent"}
@@ -206,6 +212,42 @@ def test_call_that_the_failsafe_served_is_counted_and_logged() -> None:
     assert [(entry["log_level"], entry["call"]) for entry in logs] == [("error", str(CALL))]
 
 
+def agent(kind: str, interface: str = "PJSIP/op1") -> AmiEvent:
+    """Return what the PBX tells of a member of a queue."""
+    return event(kind, Queue="operators", MemberName="op1", Interface=interface, RingTime="15000")
+
+
+def test_operator_who_lets_it_ring_and_one_who_takes_it_are_told_apart() -> None:
+    rig = Rig()
+    rig.take(agent("AgentRingNoAnswer"), agent("AgentConnect", "PJSIP/op-2"), agent("AgentComplete"))
+    assert rig.told == [("missed", "op1"), ("answered", "op-2")]
+
+
+def test_watch_of_a_service_that_keeps_no_duty_lets_such_events_pass() -> None:
+    board, rung = Board(), list[str]()
+    watch = Watch(board, Notes(), Clock(), lambda _: None, lambda: rung.append("bell"), rung.append)
+    watch.on_event(agent("AgentRingNoAnswer"))
+    watch.on_event(agent("AgentConnect"))
+    assert rung == []
+
+
+def test_act_on_an_operators_telephone_has_the_journal_read() -> None:
+    rig = Rig()
+    rig.take(event("UserEvent", UserEvent="CRDuty", Op="op1", Act="join"))
+    assert (rig.rung, rig.told, rig.board.live()) == (["bell"], [], [])
+
+
+def test_caller_who_is_passed_on_is_shown_with_his_new_plan_and_noted_again() -> None:
+    rig = Rig()
+    rig.take(stage("menu"), choice(Choice="operator", Category="", Route="others"), user("CRHuman", By="op1"))
+    assert rig.only.with_whom == ("op1",)
+    with capture_logs() as logs:
+        rig.take(choice(By="op1"))
+    assert (rig.only.stage, rig.only.category, rig.only.with_whom) == (Stage.PLAN, "fire", ())
+    assert [note.route for note in rig.notes.taken if isinstance(note, CallRouted)] == ["others", "fire"]
+    assert [entry["by"] for entry in logs if entry["event"] == "call.passed_on"] == ["op1"]
+
+
 NEEDED = ("Path", "Choice", "Lang", "Origin", "Trunk", "Version", "Plan")
 """What a told choice cannot do without."""
 MALFORMED = [
@@ -232,6 +274,9 @@ MALFORMED = [
     event("HangupRequest", Channel=CALLER),
     event("SoftHangupRequest", Linkedid="l1"),
     event("UserEvent", UserEvent="SomeoneElses", Call=str(CALL)),
+    event("AgentRingNoAnswer"),
+    agent("AgentRingNoAnswer", ""),
+    agent("AgentConnect", "Local/op1@somewhere/n"),
     event("FullyBooted"),
     event("Newchannel", Channel="x"),
 ]
@@ -244,7 +289,7 @@ def test_malformed_event_changes_nothing(malformed: AmiEvent) -> None:
     before = rig.board.live()
     rig.take(malformed)
     assert rig.board.live() == before
-    assert (rig.notes.taken, rig.rung, rig.freed) == ([], [], [])
+    assert (rig.notes.taken, rig.rung, rig.freed, rig.told) == ([], [], [], [])
     rig.take(event("HangupRequest", Channel=CALLER, Linkedid="l1"))
     assert rig.freed == [LEG]
 
@@ -346,9 +391,9 @@ def test_channel_without_a_variable_that_is_needed_hides_no_other() -> None:
     assert rig.only.call == CALL
 
 
-def test_status_asks_for_what_the_dialplan_sets() -> None:
-    dialplan = (resource("asterisk-config") / "extensions.conf").read_text()
-    sip = (resource("asterisk-config") / "pjsip.conf").read_text()
+def test_status_asks_for_what_the_dialplan_sets(tmp_path: Path) -> None:
+    _, etc, _ = rendered(tmp_path, small())
+    dialplan, sip = (etc / "extensions.conf").read_text(), (etc / "pjsip.conf").read_text()
     for name in STATUS_VARIABLES:
         assert f"Set({name}=" in dialplan or f"({name})=" in dialplan or f"set_var = {name}=" in sip, name
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from callrouter.calls.menu import MenuData
-from callrouter.calls.ports import Arrival, Chosen, Note, Plans
+from callrouter.calls.ports import Chosen, HandOver, Note
 from callrouter.calls.records import JournalBatch, Opened, Record
 
 CALL = UUID("6f1c1d8e-7d3f-4b1f-9f5e-0d3b5f0f8a11")
@@ -96,10 +95,17 @@ def ended_line(call: UUID = CALL, *attempts: str, **changed: str) -> bytes:
         "rec": "",
         "said": "0",
         "cause": "16",
+        "passed": "",
+        "cut": "0",
         "plan": "plan,3,fire,10!dial,PJSIP/101@trunk-damkar,20,a,damkar/posko!last,operators,90!record,60",
         "attempts": "".join(f"^{text}" for text in attempts),
     }
     return _line("ended", call, fields | changed)
+
+
+def duty_line(id_: UUID = OTHER, **changed: str) -> bytes:
+    """Return a line "duty"."""
+    return _line("duty", id_, {"t": at(3), "node": "pbx1", "op": "op1", "act": "join"} | changed)
 
 
 def _line(kind: str, call: UUID, fields: dict[str, str]) -> bytes:
@@ -166,27 +172,24 @@ class Talk:
     """What a session says to the dialplan: it takes all, or raises `fails`."""
 
     fails: Exception | None = None
-    menus: list[MenuData | None] = field(default_factory=list)
-    plans: list[Plans] = field(default_factory=list)
+    given: list[HandOver] = field(default_factory=list)
 
-    async def hand_over(self, menu: MenuData | None, plans: Plans) -> None:
-        """Take menu and plans."""
+    async def hand_over(self, given: HandOver) -> None:
+        """Take it."""
         if self.fails:
             raise self.fails
-        self.menus.append(menu)
-        self.plans.append(plans)
+        self.given.append(given)
 
     @property
-    def had(self) -> Plans:
+    def had(self) -> HandOver:
         """What the one caller was given."""
-        (plans,) = self.plans
-        return plans
+        (given,) = self.given
+        return given
 
 
-def arrival(origin: str = "citizen", trunk: str = "telco", language: str = "id") -> Arrival:
+def arrival(origin: str = "citizen", trunk: str = "telco") -> Opened:
     """Return what the PBX says of an arriving call."""
-    opened = Opened(CALL, us(0), "pbx1", origin, trunk, "0812345", "", "PJSIP/trunk-telco-00000001", "1763760000.1")
-    return Arrival(opened, language)
+    return Opened(CALL, us(0), "pbx1", origin, trunk, "0812345", "", "PJSIP/trunk-telco-00000001", "1763760000.1")
 
 
 def chosen(**changed: Any) -> Chosen:

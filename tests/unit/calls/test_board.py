@@ -65,6 +65,17 @@ def test_stages_follow_each_other_and_the_category_stays() -> None:
         assert (only(board).stage, only(board).category, only(board).language) == (stage, "fire", "en")
 
 
+def test_caller_who_is_passed_on_is_with_nobody_until_the_next_one_rings() -> None:
+    board = ringing()
+    board.joined(CALL, "op1")
+    board.chose(CALL, "flood")
+    assert (only(board).stage, only(board).category, board.live()[0].with_whom) == (
+        Stage.PLAN, "flood", ("trunk-damkar",),
+    )  # fmt: skip
+    board.leg_gone(LINKED, LEG)
+    assert only(board).with_whom == ()
+
+
 def test_oldest_call_is_shown_first() -> None:
     board = Board()
     board.moved(seen(CALL, opened=us(10)))

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from callrouter.calls import journal
 from callrouter.calls.journal import MAX_READ, JournalReader, batches
 from callrouter.calls.lines import MAX_LINE
-from callrouter.calls.records import Ended, JournalBatch, Opened
+from callrouter.calls.records import DutyActed, Ended, JournalBatch, Opened
 from callrouter.incidents.views import StorageUnavailable
-from tests.unit.calls.given import CALL, Store, at, began, ended_line, opened_line
+from tests.unit.calls.given import CALL, OTHER, Store, at, began, duty_line, ended_line, opened_line
 
 FIRST, SECOND = "pbx1-1763760.log", "pbx1-1763761.log"
 
@@ -280,6 +280,70 @@ async def test_rejected_lines_reach_the_store_with_their_reason(tmp_path: Path) 
     assert await JournalReader(tmp_path, "pbx1", store).catch_up() == 0
     ((rejected,),) = [batch.rejected for batch in store.batches]
     assert (rejected.line, bool(rejected.reason)) == (b"poison", True)
+
+
+# ---------------------------------------------------------------- duty
+class Duty:
+    """Takes what operators did by phone; `fails` times it cannot."""
+
+    def __init__(self, fails: int = 0) -> None:
+        self.fails = fails
+        self.taken: list[UUID] = []
+
+    async def __call__(self, acted: DutyActed) -> None:
+        if self.fails:
+            self.fails -= 1
+            raise StorageUnavailable("away")
+        self.taken.append(acted.id)
+
+
+async def test_duty_goes_to_who_keeps_it_and_is_no_record_of_a_call(tmp_path: Path) -> None:
+    first, second = uuid4(), uuid4()
+    write(tmp_path, opened_line(), duty_line(first), ended_line(), duty_line(second))
+    store, duty = Store(), Duty()
+    reader = JournalReader(tmp_path, "pbx1", store, duty)
+    assert await reader.catch_up() == 4
+    assert duty.taken == [first, second]
+    assert [type(record) for record in store.records] == [Opened, Ended]
+    assert store.rejected == []
+    assert await reader.catch_up() == 0
+    assert duty.taken == [first, second]
+
+
+async def test_duty_that_could_not_be_kept_comes_again(tmp_path: Path) -> None:
+    write(tmp_path, duty_line())
+    store, duty = Store(), Duty(fails=1)
+    reader = JournalReader(tmp_path, "pbx1", store, duty)
+    with pytest.raises(StorageUnavailable):
+        await reader.catch_up()
+    assert (store.batches, duty.taken) == ([], [])
+    assert await reader.catch_up() == 1
+    assert duty.taken == [OTHER]
+
+
+async def test_duty_comes_again_where_its_batch_was_not_stored(tmp_path: Path) -> None:
+    write(tmp_path, duty_line(), opened_line())
+    store, duty = Store(error=StorageUnavailable("away"), fails=1), Duty()
+    reader = JournalReader(tmp_path, "pbx1", store, duty)
+    with pytest.raises(StorageUnavailable):
+        await reader.catch_up()
+    await reader.catch_up()
+    assert duty.taken == [OTHER, OTHER]
+
+
+async def test_service_that_keeps_no_duty_passes_over_it(tmp_path: Path) -> None:
+    write(tmp_path, duty_line(), opened_line())
+    store = Store()
+    assert await JournalReader(tmp_path, "pbx1", store).catch_up() == 2
+    assert (len(store.records), store.rejected) == (1, [])
+
+
+def test_duty_behind_a_torn_line_is_not_lost(tmp_path: Path) -> None:
+    write(tmp_path, opened_line()[:60], end=b"")
+    write(tmp_path, duty_line())
+    (batch,) = batches(tmp_path, "pbx1", {})
+    assert [acted.id for acted in batch.duty] == [OTHER]
+    assert [rejected.line for rejected in batch.rejected] == [opened_line()[:60]]
 
 
 # ---------------------------------------------------------------- retirement

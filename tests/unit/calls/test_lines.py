@@ -20,9 +20,23 @@ from callrouter.calls.lines import (
     microseconds,
     parse_line,
 )
-from callrouter.calls.records import Ended, Opened
+from callrouter.calls.records import DutyActed, Ended, Opened
+from callrouter.duty.model import Act
 from callrouter.incidents.model import Outcome
-from tests.unit.calls.given import CALL, T0, at, attempt, began, ended_line, opened_line, sent, stamp, us
+from tests.unit.calls.given import (
+    CALL,
+    OTHER,
+    T0,
+    at,
+    attempt,
+    began,
+    duty_line,
+    ended_line,
+    opened_line,
+    sent,
+    stamp,
+    us,
+)
 
 HOSTILE = (
     "", ".", "%", "%3A", "%25", "%253A", ":", "):0:1", "x):2:3", "a)b:c", "${SHELL(id)}", "$[1+1]", "a;b|c~d^e!f,g=h",
@@ -88,6 +102,12 @@ def test_text_that_is_not_marked_as_a_callers_is_no_text(text: str) -> None:
         decoded(text)
 
 
+# ---------------------------------------------------------------- duty
+@pytest.mark.parametrize("act", Act)
+def test_duty_line_is_read_whole(act: Act) -> None:
+    assert parse_line(duty_line(act=act.value)) == DutyActed(OTHER, us(3), "pbx1", "op1", act)
+
+
 # ---------------------------------------------------------------- lines that are none
 @given(st.integers(0, opened_line().index(b"|uid=") + 4))
 def test_line_torn_before_its_last_field_is_bad(length: int) -> None:
@@ -103,12 +123,12 @@ def test_arbitrary_bytes_are_a_bad_line_and_nothing_worse(line: bytes) -> None:
 
 @given(st.data())
 def test_line_with_some_bytes_changed_is_read_or_bad_and_nothing_worse(data: st.DataObject) -> None:
-    line = bytearray(data.draw(st.sampled_from([opened_line(), ended_line(CALL, attempt(), began())])))
+    line = bytearray(data.draw(st.sampled_from([opened_line(), ended_line(CALL, attempt(), began()), duty_line()])))
     for place in data.draw(st.lists(st.integers(0, len(line) - 1), min_size=1, max_size=5)):
         line[place] = data.draw(st.integers(0, 255))
     with contextlib.suppress(BadLine):
         record = parse_line(bytes(line))
-        assert isinstance(record, Opened | Ended)
+        assert isinstance(record, Opened | Ended | DutyActed)
         assert 0 <= record.at < 2**63
 
 
@@ -136,6 +156,15 @@ def test_line_with_some_bytes_changed_is_read_or_bad_and_nothing_worse(data: st.
         ended_line(attempts=f"^dial~damkar/posko~{at(5)}~soon~~{at(6)}~~busy~"),
         ended_line(CALL, *[attempt()] * (MAX_ATTEMPTS + 1))[:MAX_LINE],
         opened_line() + b"x" * MAX_LINE,
+        ended_line(cut="some"),
+        duty_line(act="sleep"),
+        duty_line(act=""),
+        duty_line(op=""),
+        duty_line(op="op1 and others"),
+        duty_line(op="o" * 32),
+        duty_line(t=""),
+        duty_line().replace(str(OTHER).encode(), b"not-a-uuid"),
+        duty_line()[: duty_line().index(b"|act=")],
     ],
 )
 def test_poison_line_is_bad_with_a_reason(line: bytes) -> None:
@@ -173,6 +202,17 @@ def test_stamp_whose_readings_lie_far_apart_is_no_time(before: int) -> None:
 
 
 # ---------------------------------------------------------------- ended
+def test_caller_who_was_passed_on_is_told_by_whom_and_what_was_left_out() -> None:
+    record = ended(ended_line(CALL, attempt(), passed="op1", cut="3"))
+    assert (record.passed_by, record.left_out) == ("op1", 3)
+
+
+def test_line_of_a_pbx_that_cannot_pass_on_is_read_all_the_same() -> None:
+    older = ended_line(CALL, attempt()).replace(b"|passed=|cut=0", b"")
+    assert b"passed" not in older
+    assert (ended(older).passed_by, ended(older).left_out) == ("", 0)
+
+
 def test_ended_line_is_read_whole() -> None:
     record = ended(
         ended_line(CALL, attempt(result="busy", pickup=None, human=None, ended=6, by=""), attempt(begun=6))

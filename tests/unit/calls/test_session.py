@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,18 +14,20 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from callrouter.asterisk.plan_codec import encode
-from callrouter.calls.ports import Arrival, CallerGone, CallOpened, CallRouted, LineFailed, Plans
-from callrouter.calls.session import Exit, Sessions, Snapshot, plans_for, snapshot_of
+from callrouter.calls.handover import hand_over
+from callrouter.calls.ports import CallerGone, CallOpened, CallRouted, HandOver, KnownArea, LineFailed
+from callrouter.calls.records import Opened
+from callrouter.calls.session import VERSIONS_KEPT, Exit, Sessions, snapshot_of
 from callrouter.incidents.model import incident_id
 from callrouter.routing.decide import decide
-from callrouter.routing.facts import Choice, Facts, Origin
+from callrouter.routing.directory import TrunkKind
+from callrouter.routing.facts import AreaSource, Choice, Facts, Origin
 from callrouter.routing.plan import Plan
-from callrouter.routing.table import Language, RoutingTable, TrunkKind
+from callrouter.routing.table import RoutingTable
+from callrouter.routing.values import Language
 from tests.unit.calls.given import CALL, Clock, Notes, Talk, arrival, chosen, us
-from tests.unit.routing.tables import Document, small, tables
-
-NO_CATEGORY = (Choice.OPERATOR, Choice.SILENT, Choice.WRONG)
-"""How a menu ends without a category."""
+from tests.unit.calls.test_handover import ASKED, NO_CATEGORY, NOT_ASKED, Call, taken
+from tests.unit.routing.tables import Document, small
 
 
 def sessions(notes: Notes | None = None, table: RoutingTable | None = None) -> Sessions:
@@ -43,164 +44,56 @@ def routed(notes: Notes) -> CallRouted:
     return note
 
 
-def decided(snapshot: Snapshot, facts: Facts) -> Plan:
-    return decide(snapshot.compiled, facts, datetime.now(UTC))
-
-
-def taken(plans: Plans, digit: str | None, language: Language) -> Plan:
-    """Return the plan that the dialplan takes: the language's own, else the digit's, else that of no choice."""
-    theirs = plans.in_language.get((language, digit))
-    return theirs or (plans.by_digit[digit] if digit else plans.other)
-
-
-def facts_said(table: RoutingTable, came: Arrival, language: Language, **said: Any) -> Facts:
-    """Return the facts of a call, from the table alone."""
-    trunks = {trunk.key: trunk.kind for trunk in table.directory.trunks}
-    key = came.opened.trunk if came.opened.trunk in trunks else None
-    kind = trunks[key] if key else None
-    origin = Origin(came.opened.origin)
-    return Facts(**({"choice": Choice.NONE} | said), origin=origin, trunk=key, trunk_kind=kind, language=language)
-
-
-@st.composite
-def calls(draw: st.DrawFn, origins: tuple[Origin, ...]) -> tuple[RoutingTable, Arrival]:
-    """A table whose menu has one language or two, in either order, and a call on one of its trunks or on a phone."""
-    document = draw(tables()).model_dump(mode="json")
-    languages = draw(st.permutations([*Language]))[: draw(st.integers(1, 2))]
-    document["routing"]["menu"]["languages"] = languages
-    table = RoutingTable.model_validate(document)
-    trunk = draw(st.sampled_from([*(trunk.key for trunk in table.directory.trunks), "op1"]))
-    return table, arrival(draw(st.sampled_from(origins)), trunk, draw(st.sampled_from([*Language])))
-
-
-ASKED = calls((Origin.CITIZEN, Origin.OPERATOR))
-NOT_ASKED = calls((Origin.AGENCY, Origin.NEIGHBOUR))
-
-
-def in_english(document: Document) -> None:
-    """Light, and no choice, have a way of their own in English."""
-    routes = document["routing"]["routes"]
-    steps = [{"kind": "announce", "prompt": "connecting"}]
-    routes[1]["priority"] = 10
-    routes.append({"key": "english", "priority": 50, "when": {"language": ["en"]}, "steps": steps})
-    when = {"category": ["light"], "language": ["en"]}
-    routes.append({"key": "english-light", "priority": 900, "when": when, "steps": steps})
-
-
-# ---------------------------------------------------------------- the plans
-@settings(max_examples=200, deadline=None)
-@given(ASKED)
-def test_whatever_he_chooses_in_whatever_language_his_plan_is_what_decide_says(
-    call: tuple[RoutingTable, Arrival],
-) -> None:
-    table, came = call
-    snapshot = snapshot_of(7, table)
-    plans = plans_for(snapshot, came, asked=True)
-    assert plans.by_digit.keys() == {category.digit for category in table.routing.categories}
-    for language in {Language(came.language), *table.routing.menu.languages}:
-        for category in table.routing.categories:
-            facts = facts_said(table, came, language, category=category.key)
-            assert taken(plans, category.digit, language) == decided(snapshot, facts)
-        for choice in NO_CATEGORY:
-            facts = facts_said(table, came, language, choice=choice)
-            assert taken(plans, None, language) == decided(snapshot, facts)
-
-
-@settings(max_examples=200, deadline=None)
-@given(ASKED)
-def test_plan_of_another_language_is_sent_if_and_only_if_it_differs(call: tuple[RoutingTable, Arrival]) -> None:
-    table, came = call
-    snapshot = snapshot_of(7, table)
-    first = Language(came.language)
-    meaning: dict[str | None, str | None] = {category.digit: category.key for category in table.routing.categories}
-    differing = {
-        (language, digit): theirs
-        for language in table.routing.menu.languages
-        for digit, category in (meaning | {None: None}).items()
-        if (theirs := decided(snapshot, facts_said(table, came, language, category=category)))
-        != decided(snapshot, facts_said(table, came, first, category=category))
-    }
-    assert plans_for(snapshot, came, asked=True).in_language == differing
-
-
-@settings(max_examples=60, deadline=None)
-@given(NOT_ASKED)
-def test_who_is_not_asked_has_the_plan_of_no_choice_and_no_other(call: tuple[RoutingTable, Arrival]) -> None:
-    table, came = call
-    snapshot = snapshot_of(7, table)
-    facts = facts_said(table, came, Language(came.language))
-    assert plans_for(snapshot, came, asked=False) == Plans({}, decided(snapshot, facts), {})
-
-
-def test_language_that_a_route_asks_for_brings_its_own_plans() -> None:
-    plans = plans_for(snapshot_of(7, small(in_english)), arrival(), asked=True)
-    assert {digit: plan.route for digit, plan in plans.by_digit.items()} == {"1": "fire", "2": "all"}
-    assert plans.other.route == "all"
-    ours = {key: plan.route for key, plan in plans.in_language.items()}
-    assert ours == {(Language.EN, "2"): "english-light", (Language.EN, None): "english"}
-
-
-def test_language_that_he_starts_in_is_the_one_that_the_plans_of_the_digits_are_for() -> None:
-    plans = plans_for(snapshot_of(7, small(in_english)), arrival(language="en"), asked=True)
-    assert {digit: plan.route for digit, plan in plans.by_digit.items()} == {"1": "fire", "2": "english-light"}
-    assert {key: plan.route for key, plan in plans.in_language.items()} == {
-        (Language.ID, "2"): "all",
-        (Language.ID, None): "all",
-    }
-
-
 # ---------------------------------------------------------------- serving
 async def test_caller_is_given_the_menu_and_a_plan_for_each_of_its_digits_and_for_none() -> None:
     notes, talk = Notes(), Talk()
     served = sessions(notes)
     assert await served.serve(arrival(), talk) is Exit.HANDED_OVER
     assert exits(served) == {Exit.HANDED_OVER: 1}
-    assert talk.menus == [snapshot_of(7, small()).menu]
-    assert talk.had == plans_for(snapshot_of(7, small()), arrival(), asked=True)
-    assert {digit: (plan.route, plan.category) for digit, plan in talk.had.by_digit.items()} == {
+    assert talk.had.menu == snapshot_of(7, small()).menu
+    plans = talk.had.plans
+    assert {digit: (plan.route, plan.category) for digit, plan in plans.by_digit.items()} == {
         "1": ("fire", "fire"),
         "2": ("all", "light"),
     }
-    assert (talk.had.other.route, talk.had.other.category, talk.had.other.version) == ("all", None, 7)
-    assert talk.had.in_language == {}
+    assert (plans.other.route, plans.other.category, plans.other.version) == ("all", None, 7)
+    assert plans.in_language == {}
 
 
 async def test_session_notes_that_the_call_is_there_and_not_what_was_chosen() -> None:
     notes = Notes()
     await sessions(notes).serve(arrival(), Talk())
-    assert notes.taken == [CallOpened(arrival().opened)]
+    assert notes.taken == [CallOpened(arrival())]
 
 
 @pytest.mark.parametrize("origin", ["agency", "neighbour"])
 async def test_who_knows_why_he_calls_is_not_asked(origin: str) -> None:
     talk = Talk()
     assert await sessions().serve(arrival(origin, "damkar"), talk) is Exit.HANDED_OVER
-    assert talk.menus == [None]
-    assert (talk.had.by_digit, talk.had.in_language) == ({}, {})
-    assert talk.had.other.route == "all"
+    assert talk.had.menu is None
+    assert talk.had.plans.other.route == "all"
 
 
 @pytest.mark.parametrize("origin", ["citizen", "operator"])
 async def test_who_dials_112_himself_hears_the_menu(origin: str) -> None:
     talk = Talk()
     await sessions().serve(arrival(origin, "op1" if origin == "operator" else "telco"), talk)
-    (menu,) = talk.menus
-    assert menu is not None
-    assert menu.meaning == {"1": "fire", "2": "light"}
+    assert talk.had.menu is not None
+    assert talk.had.menu.meaning == {"1": "fire", "2": "light"}
 
 
 async def test_call_never_goes_out_on_the_trunk_it_came_in_by() -> None:
     talk = Talk()
     await sessions().serve(arrival(trunk="telco"), talk)
-    assert "@trunk-damkar" in encode(talk.had.by_digit["1"])
-    assert "telco" not in encode(talk.had.by_digit["1"])
+    assert "@trunk-damkar" in encode(talk.had.plans.by_digit["1"])
+    assert "telco" not in encode(talk.had.plans.by_digit["1"])
 
 
 async def test_caller_who_hangs_up_meanwhile_is_opened_and_never_routed() -> None:
     notes = Notes()
     served = sessions(notes)
     assert await served.serve(arrival(), Talk(CallerGone())) is Exit.CALLER_GONE
-    assert notes.taken == [CallOpened(arrival().opened)]
+    assert notes.taken == [CallOpened(arrival())]
     assert exits(served) == {Exit.CALLER_GONE: 1}
 
 
@@ -210,24 +103,21 @@ async def test_failed_line_is_told_to_the_pbx_and_counted() -> None:
     with pytest.raises(LineFailed, match="no reply"):
         await served.serve(arrival(), Talk(LineFailed("no reply")))
     assert exits(served) == {Exit.LINE_FAILED: 1}
-    assert notes.taken == [CallOpened(arrival().opened)]
+    assert notes.taken == [CallOpened(arrival())]
 
 
-@pytest.mark.parametrize(("origin", "language"), [("burglar", "id"), ("citizen", "jv"), ("citizen", "")])
-async def test_words_that_are_not_ours_are_a_defect_and_leave_the_caller_to_the_failsafe(
-    origin: str, language: str
-) -> None:
+async def test_words_that_are_not_ours_are_a_defect_and_leave_the_caller_to_the_failsafe() -> None:
     served, talk = sessions(), Talk()
-    with pytest.raises(ValueError, match=r"."):
-        await served.serve(arrival(origin, language=language), talk)
+    with pytest.raises(ValueError, match="burglar"):
+        await served.serve(arrival("burglar"), talk)
     assert exits(served) == {Exit.ERROR: 1}
-    assert talk.plans == []
+    assert talk.given == []
 
 
 async def test_full_writer_changes_nothing_for_the_caller() -> None:
     talk = Talk()
     assert await sessions(Notes(full=True)).serve(arrival(), talk) is Exit.HANDED_OVER
-    assert talk.had == plans_for(snapshot_of(7, small()), arrival(), asked=True)
+    assert talk.had.plans.other.route == "all"
 
 
 async def test_nothing_is_waited_for_but_the_pbx() -> None:
@@ -252,8 +142,31 @@ async def test_each_call_gets_the_table_of_its_moment() -> None:
     served = Sessions(lambda: next(snapshots), Notes(), Clock())
     await served.serve(arrival(), talk)
     await served.serve(arrival(), talk)
-    versions = [{plan.version for plan in (plans.other, *plans.by_digit.values())} for plans in talk.plans]
+    versions = [{plan.version for plan in (g.plans.other, *g.plans.by_digit.values())} for g in talk.given]
     assert versions == [{1}, {2}]
+
+
+async def test_changed_directory_of_the_same_version_is_decided_anew() -> None:
+    def off(document: Document) -> None:
+        document["directory"]["agencies"][0]["enabled"] = False
+
+    snapshots = iter([snapshot_of(1, small()), snapshot_of(1, small(off))])
+    talk = Talk()
+    served = Sessions(lambda: next(snapshots), Notes(), Clock())
+    await served.serve(arrival(), talk)
+    await served.serve(arrival(), talk)
+    before, after = (encode(given.plans.by_digit["1"]) for given in talk.given)
+    assert "@trunk-damkar" in before
+    assert "@trunk-damkar" not in after
+
+
+async def test_second_call_is_given_the_very_same_as_the_first() -> None:
+    talk = Talk()
+    served = sessions()
+    await served.serve(arrival(), talk)
+    await served.serve(arrival(), talk)
+    first, second = talk.given
+    assert first is second
 
 
 # ---------------------------------------------------------------- what was chosen
@@ -293,45 +206,95 @@ def test_operators_phone_is_no_trunk() -> None:
     assert (routed(notes).facts.trunk, routed(notes).facts.trunk_kind) == (None, None)
 
 
-@settings(max_examples=100, deadline=None)
+def test_area_and_who_was_away_are_noted_as_they_were_handed_over() -> None:
+    notes = Notes()
+    away = ("agency/bpbd", "group/operators")
+    sessions(notes).chosen(chosen(choice="32", area=KnownArea("35.07.13", AreaSource.MENU), away=away))
+    facts = routed(notes).facts
+    assert (facts.area, facts.area_source, facts.unavailable) == ("35.07.13", AreaSource.MENU, away)
+    assert (facts.choice, facts.category) == (Choice.NONE, "fire")
+
+
+def other_kind(document: Document) -> None:
+    document["directory"]["trunks"][0]["kind"] = "neighbour"
+
+
+async def test_choice_is_noted_by_the_table_that_decided_though_another_is_in_force() -> None:
+    now = [snapshot_of(6, small())]
+    notes = Notes()
+    served = Sessions(lambda: now[0], notes, Clock())
+    await served.serve(arrival(), Talk())
+    now[0] = snapshot_of(7, small(other_kind))
+    await served.serve(arrival(), Talk())
+    served.chosen(chosen(version=6))
+    served.chosen(chosen(version=7))
+    kinds = [note.facts.trunk_kind for note in notes.taken if isinstance(note, CallRouted)]
+    assert kinds == [TrunkKind.CARRIER, TrunkKind.NEIGHBOUR]
+
+
+async def test_choice_of_a_version_long_past_is_noted_by_the_present_table() -> None:
+    now = [snapshot_of(1, small(other_kind))]
+    notes = Notes()
+    served = Sessions(lambda: now[0], notes, Clock())
+    for version in range(1, VERSIONS_KEPT + 2):
+        now[0] = snapshot_of(version, small(other_kind if version == 1 else lambda _: None))
+        await served.serve(arrival(), Talk())
+    served.chosen(chosen(version=1))
+    assert routed(notes).facts.trunk_kind is TrunkKind.CARRIER
+
+
+@settings(max_examples=50, deadline=None)
 @given(ASKED, st.data())
-def test_facts_that_are_noted_are_those_that_make_decide_give_that_plan(
-    call: tuple[RoutingTable, Arrival], data: st.DataObject
-) -> None:
-    table, came = call
+def test_facts_that_are_noted_are_those_that_make_decide_give_that_plan(call: Call, data: st.DataObject) -> None:
+    table, came, away = call
     snapshot = snapshot_of(7, table)
-    plans = plans_for(snapshot, came, asked=True)
-    digit = data.draw(st.none() | st.sampled_from([*plans.by_digit]), "digit")
-    choice = digit or data.draw(st.sampled_from(NO_CATEGORY), "choice").value
-    language = data.draw(st.sampled_from([Language(came.language), *table.routing.menu.languages]), "language")
-    plan = taken(plans, digit, language)
-    note = _noted(table, came, choice, language, plan)
-    assert decided(snapshot, note.facts) == plan
+    had = hand_over(snapshot, came, away, NOW)
+    digits = data.draw(st.none() | st.sampled_from([*had.plans.by_digit]), "digits")
+    asked = [choice.value for choice in NO_CATEGORY] if had.menu else ["none"]
+    choice = digits or data.draw(st.sampled_from(asked), "choice")
+    language = data.draw(st.sampled_from(table.routing.languages), "language") if had.menu else had.language
+    plan = taken(had.plans, digits, language)
+    note = _noted(table, came, had, choice, digits, language, plan)
+    assert decide(snapshot.compiled, note.facts, NOW) == plan
     assert (note.route, note.version, note.plan_text) == (plan.route or "", 7, "as it was")
-    assert (note.facts.choice.value, note.facts.language) == ("none" if digit else choice, language)
+    assert (note.facts.choice.value, note.facts.language) == ("none" if digits else choice, language)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(NOT_ASKED)
-def test_facts_of_who_was_not_asked_make_decide_give_his_plan(call: tuple[RoutingTable, Arrival]) -> None:
-    table, came = call
+def test_facts_of_who_was_not_asked_make_decide_give_his_plan(call: Call) -> None:
+    table, came, away = call
     snapshot = snapshot_of(7, table)
-    plan = plans_for(snapshot, came, asked=False).other
-    assert decided(snapshot, _noted(table, came, "none", Language(came.language), plan).facts) == plan
+    had = hand_over(snapshot, came, away, NOW)
+    note = _noted(table, came, had, "none", None, had.language, had.plans.other)
+    assert decide(snapshot.compiled, note.facts, NOW) == had.plans.other
 
 
-def _noted(table: RoutingTable, came: Arrival, choice: str, language: Language, plan: Plan) -> CallRouted:
+NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
+
+
+def _noted(
+    table: RoutingTable,
+    came: Opened,
+    had: HandOver,
+    choice: str,
+    digits: str | None,
+    language: Language,
+    plan: Plan,
+) -> CallRouted:
     """Return what is noted where the PBX took `plan`: the dialplan reads category and route from the plan's head."""
     notes = Notes()
     told = chosen(
-        origin=came.opened.origin,
-        trunk=came.opened.trunk,
+        origin=came.origin,
+        trunk=came.trunk,
         choice=choice,
         category=plan.category or "",
         language=language.value,
         version=plan.version,
         route=plan.route or "",
         plan_text="as it was",
+        area=had.area or (had.areas.get(digits) if digits else None),
+        away=had.away,
     )
     sessions(notes, table).chosen(told)
     return routed(notes)
@@ -347,6 +310,7 @@ def _noted(table: RoutingTable, came: Arrival, choice: str, language: Language, 
         {"category": "No Key"},
         {"language": "jv"},
         {"language": ""},
+        {"area": KnownArea("35.7", AreaSource.MENU)},
     ],
 )
 def test_words_that_are_not_ours_are_refused_and_nothing_is_noted(changed: dict[str, str]) -> None:

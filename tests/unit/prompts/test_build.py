@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from callrouter.calls.menu import menu_data
 from callrouter.errors import OperatorError
 from callrouter.prompts import audio, build, espeak
 from callrouter.prompts.build import BuildResult
 from callrouter.prompts.sounds import SPEECH_DBM0, beep, wait_loop
-from callrouter.prompts.texts import menu_clips, menu_seconds, needed
+from callrouter.prompts.texts import menu_seconds, needed
 from callrouter.publishing.importing import read_table
 from callrouter.resources import resource
-from callrouter.routing.table import Language, RoutingTable
+from callrouter.routing.table import RoutingTable
+from callrouter.routing.values import Language
 from tests.unit.routing.tables import Document, small
 
 PERIODS_A_LETTER = 20
@@ -63,8 +65,11 @@ class Prompts:
         path.write_bytes(content)
         return path
 
-    def clip(self, name: str) -> Path:
-        return self.out / f"{name}.wav"
+    def clip(self, plain: str, table: RoutingTable | None = None) -> Path:
+        """The clip ``id/choice-1`` of a table."""
+        language, _, name = plain.partition("/")
+        (found,) = [c for c in needed(table or small()) if (c.language.value, c.plain) == (language, name)]
+        return self.out / found.file
 
 
 @pytest.fixture
@@ -127,12 +132,23 @@ def test_only_clips_of_a_changed_name_are_made_anew(prompts: Prompts, voice: Fak
     prompts.build(small())
     voice.said.clear()
     result = prompts.build(small(named("id", "api")))
-    assert sorted(text for _, text in voice.said) == [
+    assert sorted(text for language, text in voice.said if language == "id") == [
         "Panggilan darurat satu satu dua: api.",
         "Untuk api, [[t@k'an]] satu.",
         "api.",
     ]
-    assert result.made == 3
+    # In the other language too: a clip has one name in both, and its digest is of both texts.
+    assert result.made == 6
+
+
+def test_clips_of_the_table_before_stay_as_they_are(prompts: Prompts, voice: FakeVoice) -> None:
+    prompts.build(small())
+    before = {p: p.read_bytes() for p in prompts.out.rglob("*.wav")}
+    prompts.build(small(named("id", "api")))
+    assert {p: p.read_bytes() for p in before} == before
+    assert prompts.clip("id/choice-1") in before
+    assert prompts.clip("id/choice-1", small(named("id", "api"))) not in before
+    assert build.check(small(), prompts.out) == build.check(small(named("id", "api")), prompts.out) == []
 
 
 @pytest.mark.parametrize("damage", [b"", b"noise"])
@@ -182,38 +198,56 @@ def test_clip_that_is_too_long_is_told_with_its_place_and_nothing_is_written(
 
 
 def test_name_that_cannot_be_spoken_is_told(prompts: Prompts, voice: FakeVoice) -> None:
-    with pytest.raises(OperatorError, match=r"en/category-fire\.wav .*nothing in '…\.' can be spoken"):
+    with pytest.raises(OperatorError, match=r"en/category-fire-[0-9a-f]{8}\.wav .*nothing in '…\.' can be spoken"):
         prompts.build(small(named("en", "…")))
 
 
-def test_menu_that_is_too_long_is_told(prompts: Prompts, voice: FakeVoice) -> None:
+@pytest.mark.parametrize(("behind", "which"), [(False, r";"), (True, r", the menu behind 3;")])
+def test_menu_that_is_too_long_is_told(prompts: Prompts, voice: FakeVoice, behind: bool, which: str) -> None:
     def nine(table: Document) -> None:
-        table["routing"]["menu"]["switch_digit"] = None
+        table["routing"]["menus"][0]["switch_digit"] = None
         table["routing"]["categories"] += [
             {
                 "key": f"c{n}",
-                "digit": str(n),
                 "urn": "urn:service:sos",
                 "name": {"id": "keadaan darurat yang panjang", "en": "an emergency"},
                 "priority": 1,
             }
             for n in range(3, 10)
         ]
+        options = [{"digit": str(n), "category": f"c{n}"} for n in range(3, 10)]
+        if behind:
+            table["routing"]["menus"][0]["options"].append({"digit": "3", "menu": "more"})
+            name = {"id": "lainnya", "en": "more"}
+            table["routing"]["menus"].append({"key": "more", "name": name, "options": options})
+        else:
+            table["routing"]["menus"][0]["options"] += options
 
     voice.slower = 4
-    with pytest.raises(OperatorError, match=r"The menu takes \d+\.\d s in 'id'; it may take 25 s") as caught:
+    with pytest.raises(OperatorError, match=rf"The menu takes \d+\.\d s in 'id'{which} it may take 25 s") as caught:
         prompts.build(small(nine))
     assert "Shorten" in caught.value.remedy
     assert not prompts.out.exists()
 
 
+def test_menu_that_nobody_listens_to_may_be_as_long_as_it_likes(prompts: Prompts, voice: FakeVoice) -> None:
+    def operators_first(table: Document) -> None:
+        table["routing"]["menus"][0] |= {"mode": "operator_first", "switch_digit": None}
+        table["routing"]["categories"][0]["name"] = {"id": "keadaan darurat yang panjang", "en": "an emergency here"}
+        options = [{"digit": str(digit), "category": "fire"} for digit in range(3, 10)]
+        table["routing"]["menus"][0]["options"] += options
+
+    voice.slower = 4
+    assert max(prompts.build(small(operators_first)).menu_s.values()) > 25
+
+
 def test_length_of_the_menu_is_measured_from_the_files(prompts: Prompts, voice: FakeVoice) -> None:
     result = prompts.build(small())
     for language in Language:
-        clips = [prompts.clip(f"{language.value}/{name}") for name in menu_clips(small(), language)]
+        clips = [prompts.out / language.value / f"{name}.wav" for name in menu_data(small()).clips[""]]
         total = sum(audio.seconds_of(path) for path in clips)
-        assert menu_seconds(small(), language, prompts.out) == pytest.approx(total)
-        assert result.menu_s[language] == pytest.approx(total)
+        assert result.menu_s[language, ""] == pytest.approx(total)
+    assert menu_seconds(small(), prompts.out) == {"main": pytest.approx(max(result.menu_s.values()))}
 
 
 # ---------------------------------------------------------------- recordings
@@ -269,6 +303,32 @@ def test_folder_in_place_of_a_recording_is_told(prompts: Prompts, voice: FakeVoi
     (prompts.recorded / "id" / "goodbye.wav").mkdir(parents=True)
     with pytest.raises(OperatorError, match="it is not a file"):
         prompts.build(small())
+
+
+def test_recording_replaces_a_clip_of_the_table_by_its_plain_name_whatever_the_table_says(
+    prompts: Prompts, voice: FakeVoice
+) -> None:
+    content = sound(1.0)
+    prompts.record("id/choice-1", content)
+    prompts.build(small())
+    assert prompts.clip("id/choice-1").read_bytes() == content
+    other = small(named("id", "api"))
+    prompts.build(other)
+    assert prompts.clip("id/choice-1", other).read_bytes() == content
+    assert not [told for told in prompts.told if "is not used" in told]
+
+
+def test_recording_of_one_text_goes_before_the_plain_one_and_serves_no_other_text(
+    prompts: Prompts, voice: FakeVoice
+) -> None:
+    exact, plain = sound(1.0, hz=500.0), sound(1.0)
+    prompts.record("id/choice-1", plain)
+    prompts.record(f"id/{prompts.clip('id/choice-1').stem}", exact)
+    prompts.build(small())
+    assert prompts.clip("id/choice-1").read_bytes() == exact
+    other = small(named("id", "api"))
+    prompts.build(other)
+    assert prompts.clip("id/choice-1", other).read_bytes() == plain
 
 
 def test_misspelt_recording_is_reported(prompts: Prompts, voice: FakeVoice) -> None:
@@ -341,8 +401,9 @@ def test_clips_of_kabupaten_malang_are_spoken_within_their_limits(prompts: Promp
         table, prompts.out, pbx_root=root, recorded=prompts.recorded, report=lambda line: prompts.told.append(line.en)
     )
     assert build.check(table, prompts.out) == []
+    for seconds in menu_seconds(table, prompts.out).values():
+        assert 5 < seconds < 25
     for language in Language:
-        assert 10 < menu_seconds(table, language, prompts.out) < 25
         samples, _ = audio.read_wav(prompts.clip(f"{language.value}/wait"))
         assert longest_gap([float(s) for s in samples], -45) <= 1.5
     assert prompts.clip("id/menu-switch").read_bytes() != prompts.clip("en/menu-switch").read_bytes()

@@ -11,7 +11,7 @@ import pytest
 
 from callrouter.errors import OperatorError
 from callrouter.prompts import audio, espeak
-from callrouter.routing.table import Language
+from callrouter.routing.values import Language
 
 
 def unpacked(root: Path, loader: str, triplet: str) -> Path:

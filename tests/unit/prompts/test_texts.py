@@ -6,15 +6,18 @@ import pytest
 
 from callrouter.calls.menu import menu_data
 from callrouter.prompts.catalogue import load
-from callrouter.prompts.texts import Clip, Kind, menu_clips, needed
+from callrouter.prompts.texts import Clip, Kind, needed
 from callrouter.publishing.importing import read_table
 from callrouter.resources import resource
-from callrouter.routing.table import Language, RoutingTable
+from callrouter.routing.decide import compile_table, plan_of
+from callrouter.routing.plan import Announce
+from callrouter.routing.table import RoutingTable
+from callrouter.routing.values import Language
 from tests.unit.routing.tables import Document, small
 
 
 def clip(table: RoutingTable, language: Language, name: str) -> Clip:
-    (found,) = [c for c in needed(table) if c.language is language and c.name == name]
+    (found,) = [c for c in needed(table) if c.language is language and c.plain == name]
     return found
 
 
@@ -62,7 +65,7 @@ def test_language_is_offered_in_itself() -> None:
 
 def test_other_switch_digit_is_said() -> None:
     def seven(table: Document) -> None:
-        table["routing"]["menu"]["switch_digit"] = "7"
+        table["routing"]["menus"][0]["switch_digit"] = "7"
 
     assert clip(small(seven), Language.ID, "menu-switch").text == "For English, press seven."
 
@@ -70,26 +73,61 @@ def test_other_switch_digit_is_said() -> None:
 @pytest.mark.parametrize("menu", [{"languages": ["id"]}, {"languages": ["id", "en"], "switch_digit": None}])
 def test_menu_of_one_language_offers_no_other(menu: Document) -> None:
     def one(table: Document) -> None:
-        table["routing"]["menu"] = menu
+        table["routing"]["menus"][0] |= menu
 
-    assert "menu-switch" not in menu_clips(small(one), Language.ID)
-    assert "menu-switch" not in {c.name for c in needed(small(one))}
+    assert not [name for name in menu_data(small(one)).clips[""] if name.startswith("menu-switch")]
+    assert "menu-switch" not in {c.plain for c in needed(small(one))}
 
 
-def test_menu_is_in_the_order_of_digits_with_the_operator_after_them() -> None:
-    def turned(table: Document) -> None:
-        table["routing"]["categories"].reverse()
+def test_option_of_a_menu_behind_a_digit_is_offered_by_its_own_digit() -> None:
+    def villages(table: Document) -> None:
+        routing = table["routing"]
+        routing["areas"] = [{"code": f"35.07.13.200{n}", "name": f"Desa {name}"} for n, name in ((1, "A"), (2, "B"))]
+        routing["menus"][0]["options"].append({"digit": "3", "menu": "villages"})
+        name = {"id": "perangkat desa", "en": "village officials"}
+        options = [{"digit": str(n), "category": "light", "area": f"35.07.13.200{n}"} for n in (1, 2)]
+        routing["menus"].append({"key": "villages", "name": name, "options": options})
 
-    assert menu_clips(small(turned), Language.ID) == [
-        "menu-greeting", "choice-1", "choice-2", "menu-operator", "menu-switch",
-    ]  # fmt: skip
+    table = small(villages)
+    assert clip(table, Language.ID, "choice-3").text == "Untuk perangkat desa, tekan tiga."
+    assert clip(table, Language.EN, "choice-3").text == "For village officials, press three."
+    assert clip(table, Language.ID, "choice-32").text == "Untuk Desa B, tekan dua."
+    assert clip(table, Language.EN, "choice-32").source == "/routing/areas/1/name/en"
+    assert clip(table, Language.ID, "choice-3").source == "/routing/menus/1/name/id"
+
+
+def test_clip_of_a_tables_text_has_a_name_of_its_own_for_each_text() -> None:
+    def other(table: Document) -> None:
+        table["routing"]["categories"][0]["name"]["en"] = "flames"
+
+    before, after = ({c.name for c in needed(table)} for table in (small(), small(other)))
+    assert {name[:-9] for name in before ^ after} == {"category-fire", "told-fire", "choice-1"}
+
+
+def test_clips_of_plans_are_those_that_are_made() -> None:
+    def announcing(table: Document) -> None:
+        prompts = ["connecting", "centre-name", "agency-bpbd", "category-fire"]
+        table["routing"]["routes"][1]["steps"] = [{"kind": "announce", "prompt": p} for p in prompts]
+
+    compiled = compile_table(small(announcing), 1)
+    plans = [
+        plan_of(compiled, route, key, None)
+        for route in (None, *compiled.table.routing.routes)
+        for key in (None, "fire", "light")
+    ]
+    said = {plan.told for plan in plans}
+    said |= {step.prompt for plan in plans for step in plan.steps if isinstance(step, Announce)}
+    assert len(said) == 7
+    for language in Language:
+        assert said <= {c.name for c in needed(small(announcing)) if c.language is language}
+    assert Kind.RECORDED not in {c.kind for c in needed(small(announcing))}
 
 
 @pytest.mark.parametrize("language", [*Language])
 def test_every_clip_that_the_pbx_plays_as_menu_is_made(language: Language) -> None:
     table = small()
     made = {c.name for c in needed(table) if c.language is language}
-    assert set(menu_data(table).clips[language]) <= made
+    assert {clip for clips in menu_data(table).clips.values() for clip in clips} <= made
 
 
 def test_announced_clip_of_the_catalogue_or_the_table_needs_no_recording() -> None:

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given, settings
 
 from callrouter.routing import plan as p
-from callrouter.routing.decide import MESSAGE_S, NO_CATEGORY_URGENCY, compile_table, decide
+from callrouter.routing.decide import MESSAGE_S, NO_CATEGORY_URGENCY, compile_table, decide, unavailable
+from callrouter.routing.directory import TrunkKind
 from callrouter.routing.facts import Choice, Facts, Origin
 from callrouter.routing.failsafe import static_plan
-from callrouter.routing.table import Language, RoutingTable, TrunkKind
-from tests.unit.routing.oracle import decision
-from tests.unit.routing.tables import Document, citizen, facts, small, tables
+from callrouter.routing.table import RoutingTable
+from callrouter.routing.values import Language
+from tests.unit.routing.oracle import Decided, decision
+from tests.unit.routing.tables import Document, citizen, facts, instants, small, tables
 
 NOW = datetime(2026, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -22,14 +24,14 @@ LAST_RESORT_URGENT = (p.Ring("operators", 90, 4 + 3, last=True), p.Record(MESSAG
 LAST_RESORT = (p.Ring("operators", 90, 4, last=True), p.Record(MESSAGE_S))
 
 
-def plan(table: RoutingTable, call: Facts) -> p.Plan:
-    return decide(compile_table(table, version=7), call, NOW)
+def plan(table: RoutingTable, call: Facts, at: datetime = NOW) -> p.Plan:
+    return decide(compile_table(table, version=7), call, at)
 
 
 def plain(step: p.Step) -> tuple[Any, ...]:
     match step:
         case p.Dial():
-            targets = [(t.agency, t.contact, t.trunk, t.number, t.confirm) for t in step.targets]
+            targets = [(t.agency, t.contact, t.trunk, t.number, t.confirm, t.max_calls) for t in step.targets]
             return "dial", targets, step.ring_s, step.announce
         case p.Ring():
             return "ring", step.group, step.wait_s, step.max_waiting, step.last
@@ -39,25 +41,27 @@ def plain(step: p.Step) -> tuple[Any, ...]:
             return "record", step.max_s
 
 
-@settings(max_examples=200, deadline=None)
-@given(table=tables(), call=facts())
-def test_decision_equals_a_second_telling_of_the_rules(table: RoutingTable, call: Facts) -> None:
-    found = plan(table, call)
-    route, category, urgency, steps = decision(table.model_dump(mode="json"), call.model_dump(mode="json"))
-    assert (found.route, found.category, found.urgency) == (route, category, urgency)
-    assert [plain(s) for s in found.steps] == steps
+@settings(max_examples=600, deadline=None)
+@given(table=tables(), call=facts(), at=instants())
+def test_decision_equals_a_second_telling_of_the_rules(table: RoutingTable, call: Facts, at: datetime) -> None:
+    found = plan(table, call, at)
+    told = decision(table.model_dump(mode="json"), call.model_dump(mode="json"), at)
+    steps = [plain(s) for s in found.steps]
+    assert Decided(found.route, found.category, found.urgency, found.information, steps) == told
     assert found.version == 7
 
 
 @settings(max_examples=60, deadline=None)
 @given(table=tables(), call=facts())
-def test_every_plan_ends_with_operators_then_a_message(table: RoutingTable, call: Facts) -> None:
-    operators, message = plan(table, call).steps[-2:]
-    assert isinstance(operators, p.Ring)
-    assert operators.last
-    assert operators.group == table.routing.last_resort.group
-    assert isinstance(message, p.Record)
-    assert [s for s in plan(table, call).steps if isinstance(s, p.Ring) and s.last] == [operators]
+def test_every_plan_ends_with_operators_where_a_group_is_named_then_a_message(
+    table: RoutingTable, call: Facts
+) -> None:
+    steps = plan(table, call).steps
+    assert isinstance(steps[-1], p.Record)
+    group = table.routing.last_resort.group
+    assert [(s, s.group) for s in steps if isinstance(s, p.Ring) and s.last] == (
+        [] if group is None else [(steps[-2], group)]
+    )
 
 
 @settings(max_examples=60, deadline=None)
@@ -78,7 +82,7 @@ def test_citizen_gets_the_agency_then_its_alternates_then_operators() -> None:
                     p.Target("damkar", "piket", "telco", "0811", confirm=True),
                     p.Target("bpbd", "posko", "bpbd", "201", confirm=False),
                 ),
-                15,
+                10,
                 announce=False,
             ),
             p.Ring("operators", 30, 4 + 3),
@@ -187,6 +191,76 @@ def test_route_matches_only_when_every_condition_holds(when: Document, call: Fac
         table["routing"]["routes"].append({"key": "special", "priority": 900, "when": when, "steps": steps})
 
     assert plan(small(add), call).route == route
+
+
+@pytest.mark.parametrize(
+    ("at", "route"),
+    [
+        ("2026-03-03T04:04:59.999999+00:00", "all"),
+        ("2026-03-03T11:05:00+07:00", "special"),
+        ("2026-03-03T04:05:59.999999+00:00", "special"),
+        ("2026-03-03T04:06:00+00:00", "all"),
+    ],
+)
+def test_route_applies_from_its_first_instant_to_before_its_last(at: str, route: str) -> None:
+    def add(table: Document) -> None:
+        steps = [{"kind": "announce", "prompt": "connecting"}]
+        valid = {"valid_from": "2026-03-03T04:05:00Z", "valid_until": "2026-03-03T11:06:00+07:00"}
+        table["routing"]["routes"].append({"key": "special", "priority": 900, "steps": steps, **valid})
+
+    assert plan(small(add), citizen("light"), datetime.fromisoformat(at)).route == route
+
+
+@pytest.mark.parametrize(
+    ("when", "call", "route"),
+    [
+        ({"area": ["35.07"]}, citizen("light", area="35.07"), "special"),
+        ({"area": ["35.07"]}, citizen("light", area="35.07.13.2001"), "special"),
+        ({"area": ["35.07"]}, citizen("light", area="35"), "all"),
+        ({"area": ["35.07"]}, citizen("light", area="35.73"), "all"),
+        ({"area": ["35.07"]}, citizen("light"), "all"),
+        ({"area": ["unknown", "35.73"]}, citizen("light"), "special"),
+        ({"suspicion": {"at_least": 50}}, citizen("light", suspicion=50), "special"),
+        ({"suspicion": {"below": 50}}, citizen("light", suspicion=50), "all"),
+        ({"suspicion": {"at_least": 100}}, citizen("light", suspicion=100), "special"),
+        ({"posture": ["red"]}, citizen("light", posture="red"), "special"),
+        ({"posture": ["red"]}, citizen("light"), "all"),
+        ({"state": [{"agency": "bpbd", "state": "available"}]}, citizen("light"), "special"),
+        ({"state": [{"agency": "bpbd", "state": "unavailable"}]}, citizen("light"), "all"),
+        (
+            {"state": [{"agency": "bpbd", "state": "unavailable"}]},
+            citizen("light", unavailable=("agency/bpbd",)),
+            "special",
+        ),
+        (
+            {"state": [{"group": "operators", "state": "unavailable"}, {"agency": "bpbd", "state": "available"}]},
+            citizen("light", unavailable=("agency/bpbd", "group/operators")),
+            "all",
+        ),
+    ],
+)
+def test_area_suspicion_posture_and_states_are_asked(when: Document, call: Facts, route: str) -> None:
+    def add(table: Document) -> None:
+        table["routing"]["areas"] = [{"code": "35.07", "name": "Malang"}, {"code": "35.73", "name": "Kota Malang"}]
+        steps = [{"kind": "announce", "prompt": "connecting"}]
+        table["routing"]["routes"].append({"key": "special", "priority": 900, "when": when, "steps": steps})
+
+    assert plan(small(add), call).route == route
+
+
+def test_agencies_and_groups_that_a_route_asks_about_are_unavailable_when_nobody_of_them_can_be_reached() -> None:
+    asked = [{"agency": "bpbd"}, {"agency": "damkar"}, {"group": "operators"}]
+
+    def ask(table: Document) -> None:
+        table["routing"]["routes"][0]["when"]["state"] = [{**who, "state": "available"} for who in asked]
+        table["directory"]["trunks"][2]["channels"] = 0
+        table["directory"]["agencies"][0]["contacts"][0]["enabled"] = False
+
+    compiled = compile_table(small(ask), 1)
+    assert compiled.asked_states == ("agency/bpbd", "agency/damkar", "group/operators")
+    assert unavailable(compiled, lambda _: True) == ("agency/bpbd",)
+    assert unavailable(compiled, lambda group: group != "operators") == ("agency/bpbd", "group/operators")
+    assert unavailable(compile_table(small(), 1), lambda _: False) == ()
 
 
 @settings(max_examples=100, deadline=None)

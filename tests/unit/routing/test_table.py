@@ -12,6 +12,7 @@ from callrouter.routing.table import MAX_ROUTES, RoutingTable
 from tests.unit.routing.tables import Document, changed, small
 
 Change = Callable[[Document], object]
+MENU = "/routing/menus/0"
 
 
 def refused(change: Change) -> ValidationError:
@@ -67,9 +68,11 @@ def test_small_table_is_consistent() -> None:
         ),
         ("/routing/categories/1/key", "fire", "/routing/categories/1/key", "category 'fire' is given twice"),
         ("/routing/categories/1/key", "unknown", "/routing/categories/1/key", "a call without a category"),
-        ("/routing/categories/1/digit", "1", "/routing/categories/1/digit", "menu digit '1' is given twice"),
-        ("/routing/menu/switch_digit", "2", "/routing/categories/1/digit", "switches the language"),
-        ("/routing/menu/languages/1", "id", "/routing/menu/languages/1", "language 'id' is given twice"),
+        ("/routing/main_menu", "mian", "/routing/main_menu", "menu 'mian' does not exist"),
+        (f"{MENU}/options/1/digit", "1", f"{MENU}/options/1/digit", "menu digit '1' is given twice"),
+        (f"{MENU}/options/1/category", "gas", f"{MENU}/options/1/category", "category 'gas' does not"),
+        (f"{MENU}/switch_digit", "2", f"{MENU}/options/1/digit", "switches the language"),
+        (f"{MENU}/languages/1", "id", f"{MENU}/languages/1", "language 'id' is given twice"),
         ("/routing/ring_groups/0/members/1", "op1", "/routing/ring_groups/0/members/1", "'op1' is given twice"),
         ("/routing/ring_groups/0/members/1", "op9", "/routing/ring_groups/0/members/1", "operator 'op9' does not"),
         ("/routing/routes/1/key", "fire", "/routing/routes/1/key", "route 'fire' is given twice"),

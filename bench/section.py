@@ -1,0 +1,46 @@
+"""One part of the benchmark: what it measured, what was not as promised, and how it was done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Row = tuple[str, str, str]
+"""Figure, measured, limit."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Median and 99th percentile of `calls` times, ms."""
+
+    calls: int
+    median_ms: float
+    p99_ms: float
+
+    def __str__(self) -> str:
+        """Return both, as the page shows them."""
+        return f"{self.median_ms:.2f} / {self.p99_ms:.2f} ms"
+
+
+@dataclass
+class Section:
+    """A part. `figures` goes into the JSON as it is; `wrong` is empty where all is as promised."""
+
+    name: str
+    rows: list[Row] = field(default_factory=list)
+    figures: Any = None
+    wrong: list[str] = field(default_factory=list)
+    how: str = ""
+
+
+def spread(delays_s: Sequence[float]) -> Spread | None:
+    """Return median and p99 (nearest rank) of these times; None of none."""
+    if not delays_s:
+        return None
+    ordered = sorted(delays_s)
+    return Spread(len(ordered), 1000 * _rank(ordered, 0.5), 1000 * _rank(ordered, 0.99))
+
+
+def _rank(ordered: Sequence[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

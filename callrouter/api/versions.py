@@ -1,0 +1,109 @@
+"""Published versions: list, read, compare, roll back."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from callrouter.access.model import Right
+from callrouter.api import cursor, problems, refusals
+from callrouter.api import desk_answers as answers
+from callrouter.api import desk_examples as examples
+from callrouter.api import desk_models as models
+from callrouter.api.desk_answers import refusing
+from callrouter.api.draft import side
+from callrouter.api.models import NoParameters
+from callrouter.api.operation import Answered, Asked, Body, Sent, Surface
+from callrouter.bilingual import Bilingual
+
+surface = Surface()
+
+_OF_STORE: Final = (problems.STORAGE_UNAVAILABLE, problems.OUT_OF_ORDER)
+_UNKNOWN: Final = refusals.VERSION_UNKNOWN
+
+
+@surface.get(
+    "/api/v1/versions",
+    tag="versions",
+    summary=Bilingual("Daftar versi", "Versions, newest first"),
+    path_model=NoParameters,
+    query=models.VersionsQuery,
+    response=models.VersionPage,
+    example=examples.VERSIONS,
+    right=Right.SEE_ROUTING,
+    problems=_OF_STORE,
+)
+async def list_versions(asked: Asked[NoParameters, models.VersionsQuery]) -> models.VersionPage:
+    """Returns the published versions, page by page: who published them, when and why."""
+    found = await asked.management.publishing.versions(asked.query.after, asked.query.limit)
+    full = len(found) >= asked.query.limit
+    return models.VersionPage(
+        items=[answers.version_row(info) for info in found], next=cursor.encode(found[-1].number) if full else None
+    )
+
+
+@surface.get(
+    "/api/v1/versions/{number}",
+    tag="versions",
+    summary=Bilingual("Satu versi lengkap", "One version whole"),
+    path_model=models.VersionPath,
+    query=NoParameters,
+    response=models.VersionWhole,
+    example=examples.VERSION,
+    right=Right.SEE_ROUTING,
+    tagged=True,
+    slow=True,
+    problems=(_UNKNOWN, *_OF_STORE),
+)
+async def read_version(asked: Asked[models.VersionPath, NoParameters]) -> Answered[models.VersionWhole]:
+    """Returns a version as it was published; it never changes (but for `in_force`). Its directory is that of then."""
+    number = asked.path.number
+    with refusing(asked, str(number), unknown=_UNKNOWN, at="/path/number"):
+        found = await asked.management.publishing.version(number)
+    row = dict(answers.version_row(found.info))
+    table = answers.whole(found.centre, found.directory, found.routing)
+    etag = f"{found.info.sha256}-{int(found.info.in_force)}"
+    return Answered(models.VersionWhole.model_construct(**row, table=table), etag=etag)
+
+
+@surface.get(
+    "/api/v1/versions/{number}/diff",
+    tag="versions",
+    summary=Bilingual("Perbedaan sebuah versi", "In what a version differs"),
+    path_model=models.VersionPath,
+    query=models.AgainstQuery,
+    response=models.Differences,
+    example=examples.DIFFERENCES,
+    right=Right.SEE_ROUTING,
+    slow=True,
+    problems=(_UNKNOWN, *_OF_STORE),
+)
+async def read_version_diff(asked: Asked[models.VersionPath, models.AgainstQuery]) -> models.Differences:
+    """Returns in what the routing of a version differs from that of another."""
+    number = asked.path.number
+    with refusing(asked, f"{number}, {asked.query.against}", unknown=_UNKNOWN, at="/path/number"):
+        found = await asked.management.publishing.diff(side(asked.query.against), number)
+    return await asyncio.to_thread(answers.differences, found, asked.language)
+
+
+@surface.send(
+    "POST",
+    "/api/v1/versions/{number}/rollback",
+    tag="versions",
+    summary=Bilingual("Kembali ke sebuah versi", "Roll back to a version"),
+    path_model=models.VersionPath,
+    query=NoParameters,
+    body=Body(models.Why, examples={"example": {"why": "PMI is back"}}),
+    response=models.PublishedVersion,
+    example=examples.PUBLISHED,
+    right=Right.PUBLISH,
+    slow=True,
+    problems=(_UNKNOWN, refusals.NOT_VERIFIED, refusals.PBX_REFUSED, *_OF_STORE),
+)
+async def roll_back(sent: Sent[models.VersionPath, NoParameters, models.Why]) -> models.PublishedVersion:
+    """Publishes what a version had as a new version, with the directory of today. Secrets, duty and the draft are
+    left alone.
+    """
+    number = sent.path.number
+    with refusing(sent, str(number), unknown=_UNKNOWN, at="/path/number"):
+        return answers.published(await sent.management.publishing.rollback(number, sent.body.why, sent.by))

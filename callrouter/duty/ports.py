@@ -1,0 +1,45 @@
+"""What duty needs from storage and from the PBX."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from callrouter.access.model import AuditNote
+from callrouter.duty.model import DutyState
+
+
+class DutyStore(Protocol):
+    """Keeps what operators have said. Raises StorageUnavailable."""
+
+    async def load(self) -> dict[str, DutyState]:
+        """Return the state of each operator who has one, by key."""
+
+    async def save(self, states: Sequence[DutyState], note: AuditNote | None) -> None:
+        """Store these states; with a note: append it to the audit, in the same transaction."""
+
+
+class Queues(Protocol):
+    """The PBX's queues: the truth of who rings."""
+
+    async def members(self) -> dict[str, dict[str, bool]]:
+        """Return, by ring group, its members (operators' keys) and whether each is paused.
+
+        Raises PbxAway where the PBX does not answer.
+        """
+
+    async def reachable(self) -> set[str]:
+        """Return the members of any group whose telephone can be rung: it is registered, as far as the PBX knows.
+
+        Raises PbxAway.
+        """
+
+    async def set_members(self, wanted: Mapping[str, Mapping[str, bool]]) -> None:
+        """Make these the members of each group (both of its queues), paused where True; read back and compared.
+
+        A group that is not named is emptied. Raises PbxAway, or PbxRefused where it does not take them.
+        """
+
+
+class PbxAway(Exception):
+    """The PBX does not answer; what is wanted is brought to it when it is back."""

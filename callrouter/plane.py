@@ -1,0 +1,76 @@
+"""Makes a table live: prompts, the running PBX, and what the service decides by. Implements publishing's Plane."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import structlog
+
+from callrouter.asterisk.loader import PbxLoader
+from callrouter.asterisk.pbx_secrets import Credentials
+from callrouter.calls.session import Snapshot, snapshot_of
+from callrouter.prompts import build as prompts
+from callrouter.prompts.tidy import tidy
+from callrouter.routing.table import RoutingTable
+from callrouter.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+class LivePlane:
+    """The plane of a running service.
+
+    credentials: what phones and trunks log in with now
+    live:        the table in force
+    go_live:     takes a snapshot: from then on each new call is decided by it. Does not fail.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        loader: PbxLoader,
+        credentials: Callable[[], Credentials],
+        go_live: Callable[[Snapshot], None],
+        live: Callable[[], RoutingTable],
+    ) -> None:
+        self._settings = settings
+        self._loader = loader
+        self._credentials = credentials
+        self._go_live = go_live
+        self._live = live
+        self._next: Snapshot | None = None
+
+    async def prepare(self, table: RoutingTable, version: int) -> None:
+        """Make the clips that are missing, load the PBX and read it back. Calls get the old plans still.
+
+        Raises PbxRefused, OperatorError, with everything as before.
+        """
+        await asyncio.to_thread(self._speak, table)
+        snapshot = await asyncio.to_thread(snapshot_of, version, table)
+        await self._loader.load(table, version, self._credentials())
+        self._next = snapshot
+
+    def swap(self, table: RoutingTable, version: int) -> None:
+        """Let each new call be decided by `table`."""
+        ready, self._next = self._next, None
+        if ready is None or ready.compiled.table is not table or ready.compiled.version != version:
+            ready = snapshot_of(version, table)
+        self._go_live(ready)
+        log.info("table.in_force", version=version, routes=len(table.routing.routes))
+
+    async def undo(self, table: RoutingTable, version: int) -> None:
+        """Make the PBX show the table in force again. Clips that nobody needs do no harm."""
+        self._next = None
+        await self._loader.load(table, version, self._credentials())
+
+    def _speak(self, table: RoutingTable) -> None:
+        tidy((self._live(), table), self._settings.prompts_dir, time.time())
+        prompts.build(
+            table,
+            self._settings.prompts_dir,
+            pbx_root=self._settings.pbx_root,
+            recorded=self._settings.state.resolve() / "recorded",
+            report=lambda line: log.info("prompts", told=line.en),
+        )

@@ -1,0 +1,232 @@
+"""A database of revision 0001 comes up with everything that was in it."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from typing import Any
+
+import pytest
+from alembic import command
+from sqlalchemy import Connection, text
+
+from callrouter.errors import OperatorError
+from callrouter.publishing.canonical import digest, directory_text, routing_text
+from callrouter.routing.entries import Kind
+from callrouter.routing.table import RoutingTable
+from callrouter.storage import tables as t
+from callrouter.storage.database import Database, migrate
+from callrouter.storage.desk import DeskTables
+from callrouter.storage.engine import migrating_engine, place
+from callrouter.storage.revisions import alembic_config
+from callrouter.storage.versions import Versions
+from tests.storage.desks import KEY, note, settings_of, values_of
+from tests.storage.given import rows
+
+Document = dict[str, Any]
+
+# As a model of revision 0001 wrote it: every field of its time is there.
+WHEN: Document = {"category": [], "trunk": [], "trunk_kind": [], "language": []}
+ROUTING: Document = {
+    "schema_version": 1,
+    "centre": {"name": "Pusat 112 \u00e4", "timezone": "Asia/Jakarta"},
+    "routing": {
+        "menu": {"languages": ["id", "en"], "switch_digit": "9"},
+        "categories": [
+            {
+                "key": "fire",
+                "digit": "2",
+                "urn": "urn:service:sos.fire",
+                "name": {"id": "kebakaran", "en": "fire"},
+                "priority": 10,
+            },
+            {
+                "key": "other",
+                "digit": "1",
+                "urn": "urn:service:sos",
+                "name": {"id": "lain", "en": "other"},
+                "priority": 4,
+            },
+        ],
+        "ring_groups": [
+            {"key": "centre", "members": ["op2", "op1"], "max_waiting": 4, "urgent_from": 8, "urgent_reserve": 3}
+        ],
+        "routes": [
+            {
+                "key": "rest",
+                "priority": 1,
+                "when": WHEN,
+                "steps": [{"kind": "ringgroup", "group": "centre", "wait_s": 30}],
+                "locked": False,
+            },
+            {
+                "key": "fire",
+                "priority": 500,
+                "when": WHEN | {"category": ["fire"], "trunk_kind": ["carrier"]},
+                "steps": [
+                    {"kind": "announce", "prompt": "wait"},
+                    {"kind": "dial", "targets": ["damkar/posko"], "ring_s": 25, "announce": True},
+                    {"kind": "record", "max_s": 60},
+                ],
+                "locked": True,
+            },
+        ],
+        "last_resort": {"group": "centre", "seconds": 90},
+        "static_numbers": [{"trunk": "telco", "number": "113"}],
+    },
+}
+DIRECTORY: Document = {
+    "trunks": [
+        {
+            "key": key,
+            "kind": kind,
+            "host": host,
+            "port": 5060,
+            "codecs": ["alaw", "ulaw"],
+            "early_media": key == "telco",
+        }
+        for key, kind, host in (("telco", "carrier", "127.0.112.1"), ("damkar", "agency", "127.0.112.11"))
+    ],
+    "agencies": [
+        {
+            "key": "damkar",
+            "name": {"id": "Pemadam", "en": "Fire brigade"},
+            "contacts": [{"key": "posko", "trunk": "damkar", "number": "101", "confirm": True}],
+        }
+    ],
+    "operators": [{"key": "op2", "name": "Operator 2"}, {"key": "op1", "name": "Operator 1"}],
+}
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def _insert(connection: Connection, number: int, routing: Document, **changes: object) -> None:
+    texts = {"routing": _text(routing), "directory": _text(DIRECTORY)}
+    row = texts | {
+        "number": number,
+        "sha256": hashlib.sha256(f"{texts['routing']}\n{texts['directory']}".encode()).hexdigest(),
+        "created_at": 1_790_000_000_000_000 + number,
+        "who": "admin",
+        "why": f"version {number}",
+    }
+    names = ", ".join(row)
+    marks = ", ".join(f":{name}" for name in row)
+    connection.execute(text(f"INSERT INTO table_version ({names}) VALUES ({marks})"), [row | changes])  # noqa: S608
+
+
+def _named(name: str) -> Document:
+    changed = copy.deepcopy(ROUTING)
+    changed["centre"]["name"] = name
+    return changed
+
+
+def _old(url: str, *versions: tuple[int, Document, dict[str, object]]) -> None:
+    """Make a database of revision 0001 with these versions."""
+    engine = migrating_engine(place(url))
+    try:
+        with engine.begin() as connection:
+            config = alembic_config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "0001")
+            for number, routing, changes in versions:
+                _insert(connection, number, routing, **changes)
+    finally:
+        engine.dispose()
+
+
+def _expected(name: str) -> RoutingTable:
+    """The same table, as the model of today has it."""
+    old = ROUTING["routing"]
+    options = [{"digit": "2", "category": "fire"}, {"digit": "1", "category": "other"}]
+    main = {"key": "main", "name": {"id": "menu utama", "en": "main menu"}, "options": options} | old["menu"]
+    routing = {name: old[name] for name in ("ring_groups", "last_resort", "static_numbers")} | {
+        "main_menu": "main",
+        "menus": [main],
+        "categories": [{k: v for k, v in c.items() if k != "digit"} for c in old["categories"]],
+        "routes": old["routes"][::-1],
+    }
+    in_order = {kind: sorted(found, key=lambda e: str(e["key"])) for kind, found in DIRECTORY.items()}
+    centre = ROUTING["centre"] | {"name": name}
+    return RoutingTable.model_validate({"centre": centre, "directory": in_order, "routing": routing})
+
+
+@pytest.fixture
+def upgraded(empty_url: str) -> str:
+    _old(empty_url, (1, _named("Pertama"), {}), (2, _named("Kedua"), {}))
+    migrate(empty_url)
+    return empty_url
+
+
+async def test_versions_of_before_send_calls_where_they_did(upgraded: str) -> None:
+    database = Database(upgraded)
+    try:
+        versions = Versions(database)
+        assert await versions.get(1) == _expected("Pertama")
+        assert await versions.current() == (2, _expected("Kedua"))
+        assert [(v.number, v.who, v.why) for v in await versions.page(None, 9)] == [
+            (2, "admin", "version 2"),
+            (1, "admin", "version 1"),
+        ]
+    finally:
+        await database.close()
+
+
+async def test_the_newest_version_becomes_directory_and_draft(upgraded: str) -> None:
+    database = Database(upgraded)
+    whole = _expected("Kedua")
+    try:
+        held = await DeskTables(database, KEY).load()
+        assert {(e.kind, e.value, e.revision) for e in held.entries} == {(k, v, 1) for k, v in values_of(whole)}
+        assert (held.settings, held.settings_revision) == (settings_of(whole), 1)
+        assert (held.generation, held.based_on, held.approved) == (0, 2, None)
+        assert held.in_force is not None
+        assert (held.in_force.number, held.in_force.in_force) == (2, True)
+    finally:
+        await database.close()
+
+
+async def test_the_texts_are_those_that_are_written_today(upgraded: str) -> None:
+    """So the draft of an upgraded database does not count as changed."""
+    database = Database(upgraded)
+    whole = _expected("Kedua")
+    try:
+        (_, row) = await rows(database, t.table_version)
+        assert row["routing"] == routing_text(whole.centre, whole.routing)
+        assert row["directory"] == directory_text(whole.directory)
+        assert row["sha256"] == digest(row["routing"])
+        assert await Versions(database).publish(whole, "admin", "again") == 2
+        assert {entry.revision for entry in (await DeskTables(database, KEY).load()).entries} == {1}
+    finally:
+        await database.close()
+
+
+async def test_a_version_that_was_changed_by_hand_stays_refused(empty_url: str) -> None:
+    """A new hash would make it look right; and its content must not become the draft unseen."""
+    _old(empty_url, (1, _named("Pertama"), {}), (2, _named("Kedua"), {"sha256": "0" * 64}))
+    migrate(empty_url)
+    database = Database(empty_url)
+    try:
+        with pytest.raises(OperatorError, match="Version 2 of the routing table was changed in the database"):
+            await Versions(database).current()
+        assert await Versions(database).get(1) == _expected("Pertama")
+        held = await DeskTables(database, KEY).load()
+        assert (held.entries, held.settings, held.based_on) == ((), None, None)
+    finally:
+        await database.close()
+
+
+async def test_a_database_without_versions_comes_up_with_an_empty_desk(empty_url: str) -> None:
+    _old(empty_url)
+    migrate(empty_url)
+    database = Database(empty_url)
+    try:
+        desk = DeskTables(database, KEY)
+        held = await desk.load()
+        assert (held.generation, held.entries, held.settings, held.in_force) == (0, (), None, None)
+        assert await desk.write(0, [], note()) == 1
+        assert Kind.MENUS not in {entry.kind for entry in (await desk.load()).entries}
+    finally:
+        await database.close()
