@@ -10,7 +10,7 @@ import shlex
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from callrouter.access.model import Principal, Role
@@ -221,7 +221,7 @@ class Prepared:
     pbx: Pbx
     table: RoutingTable
     keys: PbxSecrets
-    accounts: dict[str, str]
+    accounts: dict[str, str] = field(repr=False)
 
 
 async def prepare(

@@ -11,17 +11,17 @@ class Role(StrEnum):
     """What someone is to the centre."""
 
     VIEWER = "viewer"
-    """Sees the board, incidents and routing; changes nothing."""
+    """Sees the board, incidents, routing and duty; changes nothing."""
     OPERATOR = "operator"
-    """A call taker: sees what a viewer sees, and joins, leaves and pauses himself."""
+    """A call taker: sees the board, incidents and duty, and joins, leaves and pauses himself."""
     AGENCY = "agency"
-    """An agency: sees its own incidents."""
+    """An agency. Its own list of incidents comes with the agencies' part; until then its token opens nothing."""
     SUPERVISOR = "supervisor"
     """Sees everything of the day, and sets the duty of any operator."""
     ADMIN = "admin"
     """Edits directory and routing, publishes, gives tokens."""
     AUDITOR = "auditor"
-    """Reads the audit trail and everything an admin may read; changes nothing."""
+    """Sees what a viewer sees, and the audit trail, which an admin may not read by REST; changes nothing."""
 
 
 class Right(StrEnum):
@@ -51,7 +51,10 @@ RIGHTS: Final[dict[Role, frozenset[Right]]] = {
     Role.ADMIN: _SEE | {Right.OWN_DUTY, Right.ANY_DUTY, Right.EDIT, Right.PUBLISH, Right.TOKENS},
     Role.AUDITOR: _SEE | {Right.SEE_AUDIT},
 }
-"""An agency's own list of incidents comes with the agencies' part; until then its token opens only what is open."""
+
+
+LOCAL: Final = "local"
+"""Name of the machine's own command line, where it asks the running service."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,10 +41,6 @@ class Throttle:
         while len(self._failed) > MAX_SOURCES:
             self._failed.popitem(last=False)
 
-    def succeeded(self, source: str) -> None:
-        """Forgive a source that has shown a right token."""
-        self._failed.pop(source, None)
-
     def __len__(self) -> int:
         """Return how many sources are remembered."""
         return len(self._failed)

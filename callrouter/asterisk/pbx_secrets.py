@@ -30,10 +30,10 @@ class Credentials:
 class PbxSecrets:
     """Secrets shared with the PBX, kept as files of mode 0600 in the secrets folder."""
 
-    agi: str
-    hep: str
-    hands: str
-    keeper: str
+    agi: str = field(repr=False)
+    hep: str = field(repr=False)
+    hands: str = field(repr=False)
+    keeper: str = field(repr=False)
 
 
 def read_secrets(folder: Path) -> PbxSecrets:

@@ -15,6 +15,7 @@ from callrouter.calls.board import Board, Seen
 from callrouter.calls.lines import caller_number, decoded, microseconds
 from callrouter.calls.live import Stage
 from callrouter.calls.ports import CallJoined, Chosen, Clock, Writer
+from callrouter.duty.model import Act
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +36,10 @@ def _nobody_asks(_operator: str) -> None:
     """For a watch whose owner keeps no duty."""
 
 
+def _nobody_phones(_operator: str, _act: Act, _at: int) -> None:
+    """For a watch whose owner keeps no duty."""
+
+
 class Watch:
     """Translates events.
 
@@ -44,6 +49,7 @@ class Watch:
     missed:   told an operator's key when his phone rang and he let it; not where a colleague or the caller was faster
     answered: told an operator's key when he took a call
     least_ring_ms: a ring that was shorter was not his to miss
+    phoned:   told what an operator did with a feature code, and when (µs UTC)
     """
 
     def __init__(
@@ -57,8 +63,10 @@ class Watch:
         missed: Callable[[str], None] = _nobody_asks,
         answered: Callable[[str], None] = _nobody_asks,
         least_ring_ms: float = 0,
+        phoned: Callable[[str, Act, int], None] = _nobody_phones,
     ) -> None:
         self._least_ring_ms = least_ring_ms
+        self._phoned = phoned
         self._board = board
         self._writer = writer
         self._clock = clock
@@ -101,6 +109,7 @@ class Watch:
     def _ours(self, fields: dict[str, str]) -> None:
         if fields.get("UserEvent") == v.EVENT_DUTY:
             self._doorbell()
+            self._phoned(fields["Op"], Act(fields["Act"]), microseconds(fields["At"]))
         if "Call" not in fields:
             return
         call = UUID(fields["Call"])

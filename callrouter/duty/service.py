@@ -80,6 +80,8 @@ class Duty:
         self._wake = asyncio.Event()
         self._unsaved: dict[str, DutyState] = {}
         self._missing: dict[str, None] = {}
+        self._by_phone: dict[str, DutyState] = {}
+        """What was done by phone and is not saved yet."""
         self._staffed: frozenset[str] = frozenset()
         self.in_step = False
         """True while the queues of the PBX are known to be as wanted."""
@@ -146,13 +148,24 @@ class Duty:
         Raises StorageUnavailable: it must not be lost, so who brings it brings it again. What is older than the
         last change is left.
         """
+        self.seen_by_phone(operator, act, at)
         async with self._acting:
-            known = self._states.get(operator)
-            if operator not in self._roster().operators() or (known is not None and known.changed_at >= at):
+            state = self._by_phone.get(operator)
+            if state is None or state.changed_at != at:
                 return
-            state = self._after(operator, act, at, f"{operator} (phone)", own=True)
             note = AuditNote(f"{operator} (phone)", "duty", f"operators/{operator}", {"act": act.value})
-            await self._store.save([state], note)
+            await self._store.save([self._states.get(operator, state)], note)
+            self._by_phone.pop(operator, None)
+
+    def seen_by_phone(self, operator: str, act: Act, at: int) -> None:
+        """Take at once what an operator did by phone; its record comes by the journal (`by_phone`) and is saved then.
+
+        Else a database that is away would make us undo in the PBX what the operator did there.
+        """
+        known = self._states.get(operator)
+        if operator in self._roster().operators() and (known is None or known.changed_at < at):
+            state = self._after(operator, act, at, f"{operator} (phone)", own=True)
+            self._by_phone[operator] = state
             self._take([state])
         self.table_changed()
 
@@ -172,6 +185,8 @@ class Duty:
 
     def table_changed(self) -> None:
         """The table in force, or the PBX, is another: bring the queues to what is wanted, soon."""
+        there = {o.key for o in self._roster().table.directory.operators}
+        self._states = {key: state for key, state in self._states.items() if key in there}
         self._count()
         self._wake.set()
 
@@ -183,8 +198,9 @@ class Duty:
             async with self._acting:
                 self._take_unsaved(expired(self._states, self._now_us()))
                 await self._pause_who_missed()
-                await self._save()
             await self._bring()
+            async with self._acting:
+                await self._save()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._until_next()):
                     await self._wake.wait()
@@ -198,8 +214,8 @@ class Duty:
         except PbxAway:
             return  # not known whether he is the last: his next ring asks again
         for operator in missing:
-            before = self._states[operator]
-            after = paused_for_missed(before, self.members(), reachable, at=self._now_us())
+            before, now = self._states.get(operator, DutyState(operator)), self._now_us()
+            after = paused_for_missed(before, self.members(), reachable, at=now, until=self._ends(operator, now))
             if after is not before:
                 self._take_unsaved([after])
                 log.warning("duty.paused_after_missed_rings", operator=operator, rings=after.missed)
@@ -238,10 +254,12 @@ class Duty:
                 del self._unsaved[operator]
 
     def _after(self, operator: str, act: Act, at: int, by: str, *, own: bool) -> DutyState:
-        edge = self._roster().next_edge(operator, at / 1e6)
-        until = None if edge is None else int(edge * 1e6)
         state = self._states.get(operator, DutyState(operator))
-        return acted(state, act, at=at, by=by, until=until, own=own)
+        return acted(state, act, at=at, by=by, until=self._ends(operator, at), own=own)
+
+    def _ends(self, operator: str, at: int) -> int | None:
+        edge = self._roster().next_edge(operator, at / 1e6)
+        return None if edge is None else int(edge * 1e6)
 
     def _take_unsaved(self, states: list[DutyState]) -> None:
         self._unsaved.update({s.operator: s for s in states})

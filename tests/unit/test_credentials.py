@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from callrouter.bilingual import Bilingual, RefusedValue
 from callrouter.credentials import CredentialDesk, kept
 from callrouter.incidents.views import StorageUnavailable
 from callrouter.publishing.ports import PbxRefused
+from callrouter.routing.directory import Directory
 from callrouter.vault import Vault, digests
 
 ADMIN = Principal("diskominfo", Role.ADMIN)
@@ -126,3 +128,20 @@ async def test_what_cannot_be_kept_is_taken_back_from_the_pbx(given: Given) -> N
     with pytest.raises(StorageUnavailable):
         await given.desk.new_operator_secret("op1", ADMIN)
     assert given.pbx.shown.operators["op1"] == digests("op1", before)
+
+
+async def test_namesake_of_an_operator_who_has_gone_gets_no_account_of_his(given: Given) -> None:
+    await given.desk.new_operator_secret("op1", ADMIN)
+    await given.desk.set_trunk_password("telco", "rahasia", ADMIN)
+    given.desk.only_of(Directory())
+    assert given.desk.known == Credentials()
+
+
+async def test_change_goes_on_to_its_end_though_nobody_waits_for_it(given: Given) -> None:
+    asking = asyncio.create_task(given.desk.new_operator_secret("op1", ADMIN))
+    await asyncio.sleep(0)
+    asking.cancel()
+    async with asyncio.timeout(5):
+        while "op1" not in given.store.of_operators:
+            await asyncio.sleep(0.005)
+    assert given.pbx.shown.operators["op1"].md5 == given.store.of_operators["op1"].md5

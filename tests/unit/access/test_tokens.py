@@ -135,16 +135,40 @@ async def test_command_line_of_the_machine_is_an_admin(given: Given) -> None:
 
 
 async def test_guessing_is_slowed_for_its_source_alone(given: Given) -> None:
-    header = await bearer(given)
+    await bearer(given)
     for _ in range(FREE_FAILURES):
         with pytest.raises(Unauthenticated):
             await given.tokens.authenticate("Bearer wrong", "127.0.0.9")
     with pytest.raises(Throttled) as waiting:
-        await given.tokens.authenticate(header, "127.0.0.9")
+        await given.tokens.authenticate("Bearer wrong", "127.0.0.9")
     assert 0 < waiting.value.retry_after_s <= 1
-    assert (await given.tokens.authenticate(header, "127.0.0.1")).name == "layar"
+    with pytest.raises(Unauthenticated):
+        await given.tokens.authenticate("Bearer wrong", "127.0.0.1")
     given.ticks[0] += waiting.value.retry_after_s
+    with pytest.raises(Unauthenticated):
+        await given.tokens.authenticate("Bearer wrong", "127.0.0.9")
+
+
+async def test_right_token_works_whatever_others_at_its_address_do(given: Given) -> None:
+    header = await bearer(given)
+    for _ in range(FREE_FAILURES + 5):
+        with pytest.raises((Unauthenticated, Throttled)):
+            await given.tokens.authenticate("Bearer wrong", "127.0.0.9")
     assert (await given.tokens.authenticate(header, "127.0.0.9")).name == "layar"
+
+
+@pytest.mark.parametrize("header", ["Bearer \udcff", "Bearer caf\u00e9", "Bearer " + "x" * 10_000])
+async def test_token_that_is_no_text_is_refused_like_any_other(given: Given, header: str) -> None:
+    with pytest.raises(Unauthenticated):
+        await given.tokens.authenticate(header, "127.0.0.1")
+
+
+async def test_token_of_an_operator_who_has_left_opens_nothing(given: Given) -> None:
+    header = await bearer(given, Role.OPERATOR, "op1")
+    left = Tokens(given.kept, Throttle(lambda: 0.0), lambda: given.now[0], there=lambda _role, who: who != "op1")
+    assert (await given.tokens.authenticate(header, "127.0.0.1")).subject == "op1"
+    with pytest.raises(Unauthenticated):
+        await left.authenticate(header, "127.0.0.1")
 
 
 @pytest.mark.parametrize(

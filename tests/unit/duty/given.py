@@ -56,6 +56,20 @@ def roster(*, enabled: bool = True) -> Roster:
     return Roster(made, Calendar(made.routing.schedules, made.centre.timezone))
 
 
+def without(operator: str) -> Roster:
+    """Return the roster of a table in which that operator is no more."""
+    whole = table()
+    left = Directory(operators=tuple(o for o in whole.directory.operators if o.key != operator))
+    shifts = tuple(
+        shift.model_copy(update={"operators": tuple(o for o in shift.operators if o != operator)})
+        for shift in whole.routing.shifts
+    )
+    made = whole.model_copy(
+        update={"directory": left, "routing": whole.routing.model_copy(update={"shifts": shifts})}
+    )
+    return Roster(made, Calendar(made.routing.schedules, made.centre.timezone))
+
+
 class KeptDuty:
     """A DutyStore in memory that can be away."""
 

@@ -62,8 +62,8 @@ def test_pause_by_a_supervisor_says_so() -> None:
 def test_two_missed_rings_in_a_row_pause_and_one_does_not() -> None:
     members = wanted(roster(), {}, NOON)
     once = missed(DutyState("op1"))
-    assert paused_for_missed(once, members, {"op1", "op2"}, at=5) is once
-    twice = paused_for_missed(missed(once), members, {"op1", "op2"}, at=6)
+    assert paused_for_missed(once, members, {"op1", "op2"}, at=5, until=None) is once
+    twice = paused_for_missed(missed(once), members, {"op1", "op2"}, at=6, until=None)
     assert (twice.paused, twice.missed, twice.changed_at) == (PauseReason.MISSED_RINGS, MISSED_RINGS, 6)
 
 
@@ -71,13 +71,13 @@ def test_last_one_is_never_paused_for_missed_rings() -> None:
     members = wanted(roster(), {}, NIGHT)
     assert last_of("op3", members) == ("operators",)
     state = DutyState("op3", missed=5)
-    assert paused_for_missed(state, members, {"op3"}, at=5) is state
+    assert paused_for_missed(state, members, {"op3"}, at=5, until=None) is state
 
 
 def test_one_whose_colleagues_have_no_telephone_there_is_the_last() -> None:
     members, state = wanted(roster(), {}, NOON), DutyState("op1", missed=2)
-    assert paused_for_missed(state, members, {"op1"}, at=5) is state
-    assert paused_for_missed(state, members, {"op2"}, at=5).paused is PauseReason.MISSED_RINGS
+    assert paused_for_missed(state, members, {"op1"}, at=5, until=None) is state
+    assert paused_for_missed(state, members, {"op2"}, at=5, until=None).paused is PauseReason.MISSED_RINGS
 
 
 def test_one_who_is_left_after_the_other_paused_is_the_last() -> None:
@@ -90,3 +90,20 @@ def test_resuming_forgives_the_missed_rings() -> None:
     paused = DutyState("op1", paused=PauseReason.MISSED_RINGS, missed=2)
     back = acted(paused, Act.RESUME, at=1, by="op1", until=None, own=True)
     assert (back.paused, back.missed) == (None, 0)
+
+
+def test_one_paused_for_missed_rings_is_rung_again_where_nobody_else_is_left() -> None:
+    paused = DutyState("op1", paused=PauseReason.MISSED_RINGS, missed=2)
+    assert wanted(roster(), {"op1": paused}, NOON)["operators"] == {"op1": True, "op2": False}
+    both = {"op1": paused} | did("op2", Act.LEAVE)
+    assert wanted(roster(), both, NOON)["operators"] == {"op1": False}
+    by_himself = {"op1": DutyState("op1", paused=PauseReason.SELF)} | did("op2", Act.LEAVE)
+    assert wanted(roster(), by_himself, NOON)["operators"] == {"op1": True}
+
+
+def test_pause_of_yesterday_does_not_silence_the_next_shift() -> None:
+    end = roster().next_edge("op1", NOON)
+    assert end is not None
+    state = acted(DutyState("op1"), Act.PAUSE, at=1, by="op1", until=int(end * 1e6), own=True)
+    (after,) = expired({"op1": state}, int(end * 1e6))
+    assert wanted(roster(), {"op1": after}, at("2026-11-24T08:00"))["operators"]["op1"] is False

@@ -13,7 +13,7 @@ from callrouter.duty import service
 from callrouter.duty.model import Act, PauseReason, Presence
 from callrouter.duty.service import Duty, InNoGroup, NoSuchOperator
 from callrouter.incidents.views import StorageUnavailable
-from tests.unit.duty.given import SUPERVISOR, KeptDuty, SeenQueues, at, roster
+from tests.unit.duty.given import SUPERVISOR, KeptDuty, SeenQueues, at, roster, without
 
 
 @dataclass
@@ -159,3 +159,26 @@ async def test_group_with_everyone_paused_is_not_staffed(given: Given) -> None:
         await given.duty.act(operator, Act.PAUSE, SUPERVISOR)
     assert not given.duty.staffed("operators")
     assert given.duty.staffed("always")
+
+
+async def test_feature_code_holds_while_the_database_is_away_and_is_saved_when_it_is_back(given: Given) -> None:
+    then = int(given.now[0] * 1e6) + 1
+    given.store.away = True
+    given.duty.seen_by_phone("op1", Act.LEAVE, then)
+    with pytest.raises(StorageUnavailable):
+        await given.duty.by_phone("op1", Act.LEAVE, then)
+    await until(lambda: given.queues.there["operators"] == {"op2": False})
+    given.store.away = False
+    await given.duty.by_phone("op1", Act.LEAVE, then)
+    await given.duty.by_phone("op1", Act.LEAVE, then)
+    assert given.store.states["op1"].presence is Presence.LEFT
+    assert len(given.store.notes) == 1
+
+
+async def test_namesake_of_one_who_has_gone_starts_anew(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    await given.duty.act("op1", Act.LEAVE, SUPERVISOR)
+    monkeypatch.setattr(given.duty, "_roster", lambda: without("op1"))
+    given.duty.table_changed()
+    monkeypatch.setattr(given.duty, "_roster", roster)
+    given.duty.table_changed()
+    assert given.duty.members()["operators"] == {"op1": False, "op2": False}
