@@ -8,7 +8,6 @@ from typing import Final
 
 from callrouter.asterisk.plan_codec import PlanTooLong, encode
 from callrouter.asterisk.quoting import MAX_AMI_LINE_BYTES
-from callrouter.asterisk.variables import TRUNK_PREFIX
 from callrouter.bilingual import Bilingual
 from callrouter.errors import OperatorError
 from callrouter.routing.decide import compile_table, plan_of
@@ -19,39 +18,18 @@ from callrouter.settings import Settings
 
 MAX_FAILSAFE_CHARS: Final = MAX_AMI_LINE_BYTES - 40
 """A running PBX is told its failsafe plan in one line of the manager interface: ``Value: …``."""
-_OURS: Final = "callrouter"
-"""Begins the names of sections of our own in queues.conf and pjsip.conf."""
 _LONGEST_VERSION: Final = 10**9
 
 
 def require_fits(table: RoutingTable, settings: Settings) -> None:
     """Raise OperatorError for what this PBX cannot carry.
 
-    A key that is ours in its files, a plan that is too long, a trunk outside the networks of the deployment, or one
-    by TLS where the PBX has no certificate.
+    A plan that is too long, a trunk outside the networks of the deployment, or one by TLS where the PBX has no
+    certificate. That no key is ours in its files, the table itself sees to (callrouter.routing.consistency).
     """
-    _require_own_names(table)
     _require_reachable(table, settings)
     _require_short_plans(table)
     _require_short_failsafe(table, settings)
-
-
-def _require_own_names(table: RoutingTable) -> None:
-    taken = [o.key for o in table.directory.operators if o.key.startswith((TRUNK_PREFIX, _OURS))]
-    taken += [g.key for g in table.routing.ring_groups if g.key == "general" or g.key.startswith(_OURS)]
-    if taken:
-        raise OperatorError(
-            Bilingual(
-                f"Kunci {', '.join(taken)} dalam tabel sudah menamai bagian konfigurasi PBX.",
-                f"The table's key {', '.join(taken)} already names a part of the PBX's configuration.",
-            ),
-            Bilingual(
-                f"Operator tidak boleh berawalan {TRUNK_PREFIX!r} atau {_OURS!r}, dan kelompok dering tidak boleh "
-                f"bernama 'general' atau berawalan {_OURS!r}: beri kunci lain.",
-                f"No operator's key begins with {TRUNK_PREFIX!r} or {_OURS!r}, and no ring group is called 'general' "
-                f"or begins with {_OURS!r}: give another key.",
-            ),
-        )
 
 
 def _require_reachable(table: RoutingTable, settings: Settings) -> None:

@@ -36,6 +36,12 @@ class Reference(NamedTuple):
 TRUNK, AGENCY, CONTACT, OPERATOR = "trunk", "agency", "contact", "operator"
 CATEGORY, MENU, AREA, SCHEDULE, SHIFT, GROUP = "category", "menu", "area", "schedule", "shift", "ring group"
 
+OURS: Final = "callrouter"
+"""Begins the names of what is the PBX's own; no operator's key and no ring group's does."""
+OF_TRUNKS: Final = "trunk-"
+"""Begins the names of trunks in the PBX; no operator's key does."""
+GENERAL: Final = "general"
+"""What the first section of each of the PBX's files is called; no ring group is."""
 NO_CATEGORY: Final = "unknown"
 """What a call without a category is called where a category's key would stand, as in the name of a clip."""
 
@@ -135,6 +141,7 @@ def _each(at: str, what: str, named: Iterable[str], user: str) -> Iterator[Refer
 def doubles(directory: Directory, routing: Routing) -> Iterator[Problem]:
     """Yield what is given twice where it may be given once."""
     yield from _directory(directory)
+    yield from _taken(directory, routing)
     yield from _doubles(routing)
     yield from _menus(routing)
 
@@ -160,6 +167,32 @@ def _directory(directory: Directory) -> Iterator[Problem]:
     for n, agency in enumerate(directory.agencies):
         contacts = [(f"/directory/agencies/{n}/contacts/{m}/key", c.key) for m, c in enumerate(agency.contacts)]
         yield from _doubled(_SAID[CONTACT], contacts)
+
+
+def _taken(directory: Directory, routing: Routing) -> Iterator[Problem]:
+    """Keys that name something else in the PBX already."""
+    keys = [
+        (f"/directory/operators/{n}/key", o.key)
+        for n, o in enumerate(directory.operators)
+        if o.key.startswith((OF_TRUNKS, OURS))
+    ]
+    keys += [
+        (f"/routing/ring_groups/{n}/key", g.key)
+        for n, g in enumerate(routing.ring_groups)
+        if g.key == GENERAL or g.key.startswith(OURS)
+    ]
+    for at, key in keys:
+        sentence = Bilingual(
+            f"{key!r} sudah menamai bagian konfigurasi PBX",
+            f"{key!r} names a part of the PBX's configuration already",
+        )
+        remedy = Bilingual(
+            f"Beri kunci lain: operator tidak boleh berawalan {OF_TRUNKS!r} atau {OURS!r}, dan kelompok dering tidak "
+            f"boleh bernama {GENERAL!r} atau berawalan {OURS!r}.",
+            f"Give another key: no operator's begins with {OF_TRUNKS!r} or {OURS!r}, and no ring group is called "
+            f"{GENERAL!r} or begins with {OURS!r}.",
+        )
+        yield Problem(at, sentence, remedy)
 
 
 def _doubles(routing: Routing) -> Iterator[Problem]:

@@ -92,6 +92,9 @@ class Trunk(Value):
                     "a trunk's host is an IP address (a name could resolve to a stranger)",
                 )
             ) from None
+        # An IPv4 address in the clothes of IPv6 (RFC 4291, 2.5.5.2) is that machine, whatever its spelling.
+        if address.version == 6 and address.ipv4_mapped is not None and "%" not in host:
+            address = address.ipv4_mapped
         # A scope ("%…") may hold any character, line breaks too, and would reach the PBX's configuration.
         if "%" in host or address.is_unspecified or address.is_multicast:
             raise RefusedValue(

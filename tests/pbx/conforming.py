@@ -26,9 +26,6 @@ TIMERS: Final = SHORT_TIMERS | {"short_talk_s": 2}
 TOLD_S: Final = 1.0
 """How long the clip lasts that says what the call is about."""
 WAIT_S: Final = 3
-LATE_S: Final = TOLD_S + TIMERS["short_talk_s"]
-"""`worst_s` counts how long it rings. Who takes the call in the last moment, and is gone before that counts as a
-talk, has it for so much longer: he is told what it is about, and joined."""
 
 MEANS: Final[dict[str, dict[str, str]]] = {
     "dial": {
@@ -86,7 +83,6 @@ class Case:
     by:      who does it: phones by name with what they do; what else there is always does the same
     word:    the dialplan's own word for it; cause: how the SIP status begins that it noted
     muted:   the caller says nothing; stops: he speaks until there is a message, and then no more
-    beyond_s: how much longer than its worst time the step may take (see LATE_S)
     """
 
     name: str
@@ -100,7 +96,6 @@ class Case:
     of: int = 0
     muted: bool = False
     stops: bool = False
-    beyond_s: float = 0.0
 
     @property
     def outcome(self) -> str:
@@ -142,7 +137,7 @@ CASES: Final = (
     Case("presses nothing after a long ringing", 4, "dial", ("confirm-refused", "talk"), "declined",
          _dial("p2/hp"), (("p2", Answer(WAIT_S - 0.6)),)),
     Case("gone when joined after a long ringing", 4, "dial", ("dropped-early", "talk"), "short", _dial("p3/piket"),
-         (("p3", Answer(WAIT_S - 0.6, hangup_after_s=TOLD_S + 1)),), beyond_s=LATE_S),
+         (("p3", Answer(WAIT_S - 0.6, hangup_after_s=TOLD_S + 1)),)),
     # ------------------------------------------------------------------ ringgroup
     Case("an operator talks", 2, "ringgroup", ("talk",), "talked", _ring("siap"), (("op1", Answer(0.1)),)),
     Case("no operator's phone is there", 1, "ringgroup", ("nobody", "talk"), "nobody", _ring("kosong")),
