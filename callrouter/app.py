@@ -102,6 +102,7 @@ class Service:
             duty.missed,
             duty.answered,
             RING_WHOLE * settings.timers.member_ring_s * 1000,
+            duty.seen_by_phone,
         )
         self.agi = AgiServer(
             settings.agi_host,
@@ -137,7 +138,7 @@ class Service:
             self.agi,
             self.journal,
             lambda: self._live.compiled.version,
-            lambda: managed.refused,
+            managed.not_shown,
         )
         return ApiServer(
             settings.api_host,
@@ -178,6 +179,7 @@ class Service:
                     ("ami-keeper", self.keeper.run()),
                     ("free", self._free()),
                     ("duty", self._follow_duty()),
+                    ("managed", self.managed.run()),
                     ("audit-heads", heads.keep(self.managed.audit.trail, self.managed.audit.file)),
                 )
             ]
@@ -230,10 +232,11 @@ class Service:
         status = await self.hands.action("Status", listing="StatusComplete", Variables=",".join(STATUS_VARIABLES))
         self._watch.resynchronise(status)
         self.managed.duty.table_changed()
+        self.managed.logged_in()
 
     async def _keeper_login(self) -> None:
+        self.managed.logged_in()
         await self._check.run()
-        await self.managed.show()
 
     async def _follow_duty(self) -> None:
         # What operators did by phone while we were away counts, and must be known before the queues are set.
@@ -250,6 +253,7 @@ class Service:
     def _go_live(self, snapshot: Snapshot) -> None:
         self._live, self._roster = snapshot, _roster(snapshot)
         gc.freeze()  # as at the start: no collection may walk through a whole table while calls wait
+        self.managed.secrets.only_of(snapshot.compiled.table.directory)
         self.refusals.name(_by_address(snapshot.compiled.table))
         self.locations.trust(snapshot.compiled.table.directory.trunks)
         self.managed.duty.table_changed()

@@ -49,17 +49,22 @@ def append(path: Path, head: Head) -> None:
 
 
 async def keep(audit: Audit, path: Path) -> None:
-    """Write the head now and each hour, for ever; where nothing has changed, nothing is written."""
-    last = (await asyncio.to_thread(read, path))[-1:]
+    """Write the head now and each hour, for ever; where nothing has changed, nothing is written.
+
+    What cannot be read or written is tried again: no file of evidence may end the service.
+    """
+    last: list[Head] | None = None
     while True:
         try:
+            if last is None:
+                last = (await asyncio.to_thread(read, path))[-1:]
             head = await audit.head()
             if head is not None and [head] != last:
                 await asyncio.to_thread(append, path, head)
                 last = [head]
                 log.info("audit.head", seq=head.seq, mac=head.mac)
             wait_s = EVERY_S
-        except (StorageUnavailable, OSError) as error:
+        except (StorageUnavailable, OperatorError, OSError) as error:
             log.error("audit.head_not_written", why=str(error), file=str(path))
             wait_s = RETRY_S
         await asyncio.sleep(wait_s)

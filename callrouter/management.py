@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+import structlog
 
 from callrouter import credentials, heads
 from callrouter.access.chain import ChainFault, ChainRow
+from callrouter.access.model import Role
 from callrouter.access.ports import AuditFilter
 from callrouter.access.throttle import Throttle
 from callrouter.access.tokens import Tokens
 from callrouter.asterisk.loader import PbxLoader
 from callrouter.asterisk.pbx_secrets import Credentials
+from callrouter.asterisk.queues import AmiQueues
 from callrouter.bilingual import Bilingual, reason
 from callrouter.calls.session import Snapshot
 from callrouter.credentials import CredentialDesk
-from callrouter.duty.ports import PbxAway, Queues
+from callrouter.duty.ports import PbxAway
 from callrouter.duty.roster import Roster
 from callrouter.duty.service import Duty
 from callrouter.errors import OperatorError
@@ -35,6 +42,17 @@ from callrouter.storage.duty import DutyTable
 from callrouter.storage.secrets import SecretTables
 from callrouter.storage.tokens import TokenTable
 from callrouter.vault import Vault
+
+log = structlog.get_logger(__name__)
+
+AGAIN_S: Final = 3.0
+"""How soon a PBX that is not known to show the table in force is brought it again; then after twice as long each."""
+AGAIN_AT_MOST_S: Final = 60.0
+CLOSE_S: Final = 10.0
+_NOT_KNOWN_YET: Final = Bilingual(
+    "Belum diketahui apakah PBX menampilkan tabel yang berlaku; layanan sedang memuatnya.",
+    "Whether the PBX shows the table in force is not known yet; the service is loading it.",
+)
 
 
 def now_us() -> int:
@@ -83,11 +101,13 @@ class Managed:
         settings: Settings,
         stores: Kept,
         loader: PbxLoader,
-        queues: Queues,
+        queues: AmiQueues,
         go_live: Callable[[Snapshot], None],
         roster: Callable[[], Roster],
     ) -> None:
         self._local = settings.cli_token_file
+        self._loader = loader
+        self._look = asyncio.Event()
         token = secrets.token_urlsafe(32)
         self.secrets = CredentialDesk(stores.secrets, stores.vault, stores.credentials, self._show, now_us)
         self.plane = LivePlane(settings, loader, lambda: self.secrets.known, go_live, lambda: self.publishing.live[1])
@@ -98,12 +118,18 @@ class Managed:
             worker=Worker(),
             two_person=settings.two_person,
         )
-        self.duty = Duty(stores.duty, _Asked(queues), roster, now_us)
-        self.tokens = Tokens(stores.tokens, Throttle(time.monotonic), now_us, local=token)
+        self.duty = Duty(stores.duty, _Asked(queues, roster), roster, now_us)
+        self.tokens = Tokens(stores.tokens, Throttle(time.monotonic), now_us, local=token, there=self._there)
         self.audit = CheckedAudit(stores.audit, settings.audit_heads)
         self._token = token
         self.refused: Bilingual | None = None
-        """Why the PBX does not show the table in force; None where it does, or is away."""
+        """Why the PBX did not take the table in force when it was last brought to it; None where it did."""
+
+    def _there(self, role: Role, subject: str) -> bool:
+        """Whether whom a token is for is still there: who has left sees nothing more."""
+        directory = self.publishing.live[1].directory
+        people = directory.operators if role is Role.OPERATOR else directory.agencies
+        return any(one.key == subject and one.enabled for one in people)
 
     async def open(self) -> None:
         """Read what is kept. Raises StorageUnavailable, OperatorError."""
@@ -122,8 +148,41 @@ class Managed:
                 Bilingual("Berikan folder itu kepada pengguna ini.", "Give this user the folder."),
             ) from None
 
+    def logged_in(self) -> None:
+        """The PBX was logged in to: what it shows is not known any more. `run` brings it what counts, at once."""
+        self.plane.shown = False
+        self._look.set()
+
+    async def run(self) -> None:
+        """Keep the PBX showing the table in force, for ever: at each login, and again while it is not known to.
+
+        Whatever was killed, and whichever link was lost in the middle of a publication, it shows what counts.
+        """
+        pause = AGAIN_S
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._look.wait()
+            logged_in = self._look.is_set()
+            self._look.clear()
+            if not self._loader.connected or (self.plane.shown and not logged_in):
+                pause = AGAIN_S
+                continue
+            try:
+                await self.show()
+            except Exception:
+                # Calls are served without it: a defect here must not end the service.
+                log.exception("table.show_error")
+            pause = AGAIN_S if self.plane.shown or logged_in else min(2 * pause, AGAIN_AT_MOST_S)
+
+    def not_shown(self) -> Bilingual | None:
+        """Return why a PBX that can be reached is not known to show the table in force; None: it is, or away."""
+        if self.plane.shown or not self._loader.connected:
+            return None
+        return self.refused or _NOT_KNOWN_YET
+
     async def show(self) -> None:
-        """Make the PBX show the table in force: at each login, so that whatever was killed, it shows what counts."""
+        """Make the PBX show the table in force. What speaks against it is in `refused`."""
         try:
             await self.publishing.show()
         except PbxRefused as error:
@@ -134,8 +193,16 @@ class Managed:
             self.refused = None
 
     async def close(self) -> None:
-        """End what runs beside the loop, and let the command line in no more."""
-        await self.publishing.close()
+        """End what runs beside the loop, and let the command line in no more. Takes at most CLOSE_S.
+
+        What is not done by then is cancelled with the loop: an edit is written whole or not at all, and the PBX is
+        shown what counts at the next start.
+        """
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await self.publishing.close()
+        except TimeoutError:
+            log.warning("publishing.not_done", within_s=CLOSE_S)
         if self._local.exists() and self._local.read_text() == self._token:
             self._local.unlink()
 
@@ -160,10 +227,15 @@ class CheckedAudit:
 
 
 class _Asked:
-    """Queues whose refusal is for duty as if the PBX were away: it is told, and tried again."""
+    """Queues as duty asks for them.
 
-    def __init__(self, queues: Queues) -> None:
+    A refusal is for duty as if the PBX were away: it is told, and tried again. In groups that the table in force has
+    no more, its last resort's group rings while somebody may still come there.
+    """
+
+    def __init__(self, queues: AmiQueues, roster: Callable[[], Roster]) -> None:
         self._queues = queues
+        self._roster = roster
 
     async def members(self) -> dict[str, dict[str, bool]]:
         """Return them."""
@@ -176,7 +248,8 @@ class _Asked:
     async def set_members(self, wanted: Mapping[str, Mapping[str, bool]]) -> None:
         """Set them. Raises PbxAway."""
         try:
-            await self._queues.set_members(wanted)
+            last_resort = self._roster().table.routing.last_resort.group
+            await self._queues.set_members(wanted, wanted.get(last_resort or "", {}))
         except PbxRefused as error:
             raise PbxAway(str(error)) from error
 

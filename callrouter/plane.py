@@ -41,6 +41,9 @@ class LivePlane:
         self._go_live = go_live
         self._live = live
         self._next: Snapshot | None = None
+        self.shown = False
+        """True while the PBX is known to show what it was last to show; False at first, and after each of its logins
+        until somebody has looked."""
 
     async def prepare(self, table: RoutingTable, version: int) -> None:
         """Make the clips that are missing, load the PBX and read it back. Calls get the old plans still.
@@ -49,7 +52,7 @@ class LivePlane:
         """
         await asyncio.to_thread(self._speak, table)
         snapshot = await asyncio.to_thread(snapshot_of, version, table)
-        await self._loader.load(table, version, self._credentials())
+        await self._load(table, version)
         self._next = snapshot
 
     def swap(self, table: RoutingTable, version: int) -> None:
@@ -63,7 +66,14 @@ class LivePlane:
     async def undo(self, table: RoutingTable, version: int) -> None:
         """Make the PBX show the table in force again. Clips that nobody needs do no harm."""
         self._next = None
-        await self._loader.load(table, version, self._credentials())
+        await self._load(table, version)
+
+    async def _load(self, table: RoutingTable, version: int) -> None:
+        shown = False
+        try:
+            shown = (await self._loader.load(table, version, self._credentials())).live
+        finally:
+            self.shown = shown
 
     def _speak(self, table: RoutingTable) -> None:
         tidy((self._live(), table), self._settings.prompts_dir, time.time())

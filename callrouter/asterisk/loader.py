@@ -56,6 +56,13 @@ _OF_NO_WEIGHT: Final = "Auth object '"
 """A registration that was taken away says good-bye and finds no login any more. Where a login is missing that is
 wanted, reading back finds that."""
 
+_LINK_LOST: Final = Bilingual(
+    "sambungan pengelolaannya (AMI) tidak ada atau terputus", "its management link (AMI) is down or was lost"
+)
+_NOT_KNOWN: Final = Bilingual(
+    "tidak diketahui apakah PBX yang berjalan sudah dipulihkan", "whether the running PBX was restored is not known"
+)
+
 log = structlog.get_logger(__name__)
 
 
@@ -74,7 +81,8 @@ class Loaded:
 class PbxLoader:
     """Loads tables into the PBX beside this service, one at a time.
 
-    keeper, hands: links of those users; a PBX whose links are down is away, which is no error
+    keeper, hands: links of those users; a PBX whose links are both down is away, which is no error. One that can be
+                   reached by one of them alone runs, and nobody could say what it shows: it is told nothing.
     """
 
     def __init__(self, settings: Settings, keys: PbxSecrets, keeper: AmiLink, hands: AmiLink) -> None:
@@ -88,6 +96,11 @@ class PbxLoader:
         self._wanted_at: dict[str, float] = {}
         self._running: set[asyncio.Task[Loaded]] = set()
 
+    @property
+    def connected(self) -> bool:
+        """True while the PBX can be reached by any link: it runs."""
+        return self._keeper.connected or self._hands.connected
+
     async def load(
         self, table: RoutingTable, version: int, credentials: Credentials, *, retired: Iterable[str] = ()
     ) -> Loaded:
@@ -95,9 +108,10 @@ class PbxLoader:
 
         retired: ring groups of older versions that are to have queues; those that the running PBX has stay for an
                  hour anyhow, and for as long as callers are in them
-        Raises PbxRefused where the PBX shows something else or complains: then everything is as before, files and
-        PBX. Raises OperatorError for a table that it cannot carry or files that cannot be written, with nothing
-        changed. Call it again at each login of the keeper: it is quick where nothing is to be done.
+        Raises PbxRefused where the PBX shows something else or complains, or its links are lost: then everything is
+        as before, files and PBX, or the error says that this is not known of the PBX. Raises OperatorError for a
+        table that it cannot carry or files that cannot be written, with nothing changed. Call it again at each login:
+        it is quick where nothing is to be done.
         A load that has begun is carried to its end, whoever stops waiting for it.
         """
         task = asyncio.create_task(self._load(table, version, credentials, retired))
@@ -110,26 +124,22 @@ class PbxLoader:
     ) -> Loaded:
         async with self._one_at_a_time:
             groups = {group.key for group in table.routing.ring_groups}
-            there = await self._kept(groups)
-            kept = tuple(frozenset(retired) | (there or frozenset()))
+            runs = self.connected
+            there = await self._kept(groups) if runs else frozenset()
+            kept = tuple(frozenset(retired) | there)
             wanted = await asyncio.to_thread(
                 compose, self._settings, table, version, self._keys, credentials, retired=kept
             )
-            variables = await self._variables(wanted) if there is not None else {}
+            variables = await self._variables(wanted) if runs else {}
             before, changed = await self._written(wanted)
             lacking = without_password(table, credentials)
             if lacking:
                 log.warning("trunk.without_password", trunks=lacking, note="it does not log in there")
-            if there is None or len(variables) < len(wanted.globals):
+            if not runs:
                 self._verified = None
                 log.warning("pbx.away", note="its files are written; it reads them at its start", changed=changed)
                 return Loaded(False, lacking)
-            try:
-                await self._bring(wanted, changed, before, variables)
-            except AmiUnavailable as error:
-                self._verified = None
-                log.warning("pbx.went_away", why=str(error))
-                return Loaded(False, lacking)
+            await self._bring(wanted, changed, before, variables)
             self._verified = wanted
             log.info("pbx.loaded", version=version, changed=changed)
             return Loaded(True, lacking)
@@ -138,12 +148,14 @@ class PbxLoader:
     def _etc(self) -> Path:
         return self._settings.pbx_dir / "etc"
 
-    async def _kept(self, groups: set[str]) -> frozenset[str] | None:
-        """Return the groups whose queues the PBX has and must keep, whether wanted or not; None: it is away."""
+    async def _kept(self, groups: set[str]) -> frozenset[str]:
+        """Return the groups whose queues the PBX has and must keep, whether wanted or not. Raises PbxRefused."""
+        if not (self._keeper.connected and self._hands.connected):
+            raise _link_lost()
         try:
             queues = await self._read_back.queues()
-        except AmiUnavailable:
-            return None
+        except AmiUnavailable as error:
+            raise _link_lost() from error
         except AmiRefused as error:
             raise PbxRefused(same(error)) from error
         now = asyncio.get_running_loop().time()
@@ -154,11 +166,11 @@ class PbxLoader:
         return frozenset(group for group in shown if now - self._wanted_at.setdefault(group, now) < KEPT_S)
 
     async def _variables(self, wanted: Rendered) -> dict[str, str]:
-        """Return what the dialplan's variables are before the load; nothing where the PBX went away."""
+        """Return what the dialplan's variables are before the load. Raises PbxRefused."""
         try:
             return {name: await self._read_back.variable(name) for name in wanted.globals}
-        except AmiUnavailable:
-            return {}
+        except AmiUnavailable as error:
+            raise _link_lost() from error
         except AmiRefused as error:
             raise PbxRefused(same(error)) from error
 
@@ -181,9 +193,13 @@ class PbxLoader:
     async def _bring(
         self, wanted: Rendered, changed: list[str], before: dict[str, str], variables: dict[str, str]
     ) -> None:
-        found = await self._attempt(wanted, changed, wanted.globals)
-        if found and self._verified is None:  # it may run with files that are older than those on the disk
-            found = await self._attempt(wanted, list(_MODULES), wanted.globals)
+        try:
+            found = await self._attempt(wanted, changed, wanted.globals)
+            if found and self._verified is None:  # it may run with files that are older than those on the disk
+                found = await self._attempt(wanted, list(_MODULES), wanted.globals)
+        except AmiUnavailable as error:
+            log.warning("pbx.link_lost", why=str(error))
+            found = [_LINK_LOST]
         if not found:
             return
         log.error("pbx.refused", found=[said.en for said in found])
@@ -199,13 +215,17 @@ class PbxLoader:
             await asyncio.to_thread(files.write, self._etc, old)
         except OSError as error:
             return [same(str(error))]
-        if self._verified is not None:
-            return await self._attempt(self._verified, changed, variables)
         try:
+            if self._verified is not None:
+                return await self._attempt(self._verified, changed, variables)
             await self._reload(changed)
             await self._set(variables)
         except AmiRefused as error:
             return [same(error)]
+        except AmiUnavailable as error:
+            self._verified = None
+            log.warning("pbx.not_known_to_be_restored", why=str(error))
+            return [_NOT_KNOWN]
         return []
 
     async def _attempt(self, wanted: Rendered, changed: list[str], variables: dict[str, str]) -> list[Bilingual]:
@@ -278,8 +298,20 @@ def _worst(found: tuple[Difference, ...]) -> tuple[Difference, ...]:
     return found[:TOLD]
 
 
+def _link_lost() -> PbxRefused:
+    """Return the error for a link that was lost before anything was written."""
+    return PbxRefused(_why([_LINK_LOST], []))
+
+
 def _why(found: list[Bilingual], left: list[Bilingual]) -> Bilingual:
     told = joined("; ", found)
+    if _NOT_KNOWN in left:
+        return Bilingual(
+            f"PBX tidak menerima konfigurasi ini: {told.id}. Berkasnya tetap seperti sebelumnya; {_NOT_KNOWN.id}. "
+            "Layanan memulihkannya begitu PBX terhubung lagi.",
+            f"The PBX did not take it: {told.en}. Its files are as before; {_NOT_KNOWN.en}. The service puts that "
+            "right as soon as the PBX can be reached again.",
+        )
     if left:
         lost = joined("; ", left)
         return Bilingual(

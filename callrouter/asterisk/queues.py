@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,6 +15,9 @@ from callrouter.duty.ports import PbxAway
 from callrouter.publishing.ports import PbxRefused
 
 WITHIN_S: Final = 5.0
+STAND_IN_S: Final = 120.0
+"""How long somebody rings in the queues of a group that no table has any more: a call that was decided before may
+still be in its menu. Longer while callers are in them."""
 _TECH: Final = "PJSIP/"
 _NO_TELEPHONE: Final = ("0", "4", "5")
 """States of a device (app_queue's QueueMember event): unknown, invalid, unavailable."""
@@ -22,13 +26,17 @@ Members = dict[str, bool]
 """By operator's key: whether he is paused."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Shown:
-    """A queue as the PBX shows it: our members, which of them can be rung, and, by interface, what is not ours."""
+    """A queue as the PBX shows it: our members, which of them can be rung, and, by interface, what is not ours.
+
+    callers: how many are in it
+    """
 
     ours: Members = field(default_factory=dict)
     reachable: set[str] = field(default_factory=set)
     strange: list[str] = field(default_factory=list)
+    callers: int = 0
 
 
 class AmiQueues:
@@ -40,6 +48,7 @@ class AmiQueues:
     def __init__(self, hands: AmiLink) -> None:
         self._hands = hands
         self._one_at_a_time = asyncio.Lock()
+        self._retired_at: dict[str, float] = {}
 
     async def members(self) -> dict[str, Members]:
         """Return, by ring group, the members of both its queues and whether each is paused. Raises PbxAway."""
@@ -56,17 +65,23 @@ class AmiQueues:
         """Return the members of any group whose telephone can be rung. Raises PbxAway."""
         return {key for queue in (await self._shown()).values() for key in queue.reachable}
 
-    async def set_members(self, wanted: Mapping[str, Mapping[str, bool]]) -> None:
+    async def set_members(
+        self, wanted: Mapping[str, Mapping[str, bool]], stand_in: Mapping[str, bool] | None = None
+    ) -> None:
         """Make these the members of each group, paused where True; only differences are sent.
 
-        Groups that are not named are emptied; their queues stay. Raises PbxAway, or PbxRefused where the PBX shows
-        something else afterwards.
+        stand_in: who rings in groups that are not named, for the callers whom a table before sent there: for
+                  STAND_IN_S, and for as long as callers are in them. Then, or without it, they are emptied. Their
+                  queues stay. Nobody comes for them by itself: call it again.
+        Raises PbxAway, or PbxRefused where the PBX shows something else afterwards.
         """
         async with self._one_at_a_time:
-            refused = [
-                await self._refused(action, fields) for action, fields in self._steps(wanted, await self._shown())
-            ]
-            left = [fields for _, fields in self._steps(wanted, await self._shown())]
+            shown = await self._shown()
+            every = dict(wanted)
+            if stand_in is not None:
+                every |= dict.fromkeys(self._in_need(wanted, shown), stand_in)
+            refused = [await self._refused(action, fields) for action, fields in self._steps(every, shown)]
+            left = [fields for _, fields in self._steps(every, await self._shown())]
         if left:
             said = next((why for why in refused if why), "another member")
             queue, who = left[0]["Queue"], left[0]["Interface"]
@@ -76,6 +91,16 @@ class AmiQueues:
                     f"The PBX did not take the members of the queue {queue}: {who} ({said})",
                 )
             )
+
+    def _in_need(self, wanted: Container[str], shown: Mapping[str, _Shown]) -> list[str]:
+        """Return the groups that are not wanted any more and in which somebody must ring all the same."""
+        now = asyncio.get_running_loop().time()
+        callers: Counter[str] = Counter()
+        for name, queue in shown.items():
+            if (group := group_of(name)) is not None and group not in wanted:
+                callers[group] += queue.callers
+        self._retired_at = {group: self._retired_at.get(group, now) for group in callers}
+        return [group for group, waiting in callers.items() if waiting or now - self._retired_at[group] < STAND_IN_S]
 
     async def _refused(self, action: str, fields: dict[str, str]) -> str:
         """Run an action; return what the PBX said against it. What counts is what it shows afterwards."""
@@ -100,6 +125,8 @@ class AmiQueues:
             queue = queues.setdefault(name, _Shown())
             if event.name == "QueueMember":
                 _take(queue, event.fields)
+            elif event.name == "QueueParams":
+                queue.callers = int(event.fields["Calls"])
         return queues
 
     def _steps(

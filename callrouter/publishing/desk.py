@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from callrouter.access.model import AuditNote, Principal
+from callrouter.incidents.views import StorageUnavailable
 from callrouter.publishing.cards import Card, Name, card_of
 from callrouter.publishing.fitting import (
     names_given,
@@ -215,6 +216,7 @@ class RoutingDesk:
     async def show(self) -> None:
         """Make the PBX show what is in force, between two edits: at its login, and when credentials have changed.
 
+        A store that is away does not keep it from the PBX: calls are decided by what is held, and that is shown.
         Raises PbxRefused, OperatorError.
         """
 
@@ -222,12 +224,15 @@ class RoutingDesk:
             await self._plane.undo(held.live.table, held.live_number)
             return held, None
 
-        await self._edit(work)
+        await self._edit(work, as_held=True)
 
-    async def _edit(self, work: Work[T]) -> T:
-        """Do `work` alone. Once begun it goes on to its end, also where nobody waits for it any more."""
+    async def _edit(self, work: Work[T], *, as_held: bool = False) -> T:
+        """Do `work` alone. Once begun it goes on to its end, also where nobody waits for it any more.
+
+        as_held: also where the store would have to be read again first and is away
+        """
         await self._lock.acquire()
-        task = asyncio.create_task(self._alone(work), name="desk-edit")
+        task = asyncio.create_task(self._alone(work, as_held), name="desk-edit")
         self._running.add(task)
         task.add_done_callback(self._ended)
         return await asyncio.shield(task)
@@ -238,10 +243,10 @@ class RoutingDesk:
         if not task.cancelled():
             task.exception()  # who asked may be gone: nobody is then told, and that is no defect
 
-    async def _alone(self, work: Work[T]) -> T:
+    async def _alone(self, work: Work[T], as_held: bool) -> T:
         for left in reversed(range(_TRIES)):
             if self._doubtful:
-                await self._reload()
+                await self._reload_or(as_held)
             try:
                 self._now, answer = await work(self._held)
             except GenerationMoved:
@@ -252,13 +257,22 @@ class RoutingDesk:
                 return answer
         raise AssertionError  # pragma: no cover - the last try returns or raises
 
+    async def _reload_or(self, as_held: bool) -> None:
+        try:
+            await self._reload()
+        except StorageUnavailable as error:
+            if not as_held:
+                raise
+            log.warning("desk.store_away", why=str(error), note="the PBX is shown what is held in memory")
+
     async def _reload(self) -> None:
         """Take what the store has; where that routes calls otherwise, make it live."""
         before = self._held
         now = await load(self._store, before)
-        if (now.live_number, now.live.text) != (before.live_number, before.live.text):
-            await self._plane.prepare(now.live.table, now.live_number)
-            self._plane.swap(now.live.table, now.live_number)
+        live = now.live  # a new sheet each time it is asked for, and with it a new table
+        if (now.live_number, live.text) != (before.live_number, before.live.text):
+            await self._plane.prepare(live.table, now.live_number)
+            self._plane.swap(live.table, now.live_number)
         self._now = now
         self._doubtful = False
 

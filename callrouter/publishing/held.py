@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from callrouter.publishing.cards import Card, Name, card_of, cards_of
+from callrouter.publishing.cards import Card, Name, cards_of
 from callrouter.publishing.ports import (
     Change,
     DeskStore,
@@ -165,8 +165,7 @@ def changes_between(before: Sheet, after: Sheet) -> list[Change]:
 
 
 def _next(old: Card | None, new: Card) -> Card:
-    if old is None:
-        return new if new.entry.revision == 1 else card_of(new.entry.kind, new.value)
-    if old.text == new.text:
+    if old is not None and old.text == new.text:
         return old
-    return card_of(new.entry.kind, new.value, old.entry.revision + 1)
+    revision = 1 if old is None else old.entry.revision + 1
+    return replace(new, entry=replace(new.entry, revision=revision))

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from callrouter.asterisk import loader as loader_module
+from callrouter.asterisk import queues as queues_module
 from callrouter.asterisk.readback import ReadBack
 from callrouter.asterisk.render import Rendered
 from callrouter.publishing.ports import PbxRefused
@@ -137,6 +138,79 @@ async def test_table_loaded_next_finds_a_pbx_that_missed_the_one_before(ground: 
     document["routing"]["ring_groups"].append({"key": "night", "members": ["op2"]})
     assert (await ground.load(document)).live
     assert (await shown(ground, "trunk-new"))["context"] == "callrouter-from-neighbour"
+
+
+@pytest.mark.parametrize("down", ["hands", "keeper"])
+async def test_pbx_that_one_link_alone_reaches_is_told_nothing_and_takes_it_when_both_do(
+    ground: Ground, down: str
+) -> None:
+    etc = ground.settings.pbx_dir / "etc"
+    document = ground.small()
+    document["routing"]["ring_groups"].append({"key": f"without-{down}", "members": ["op2"]})
+    files = {path.name: path.read_bytes() for path in etc.glob("*.conf")}
+    link = ground._links[["hands", "keeper"].index(down)]
+    link.cancel()
+    await asyncio.gather(link, return_exceptions=True)
+    try:
+        with pytest.raises(PbxRefused, match="management link"):
+            await ground.load(document)
+        assert {path.name: path.read_bytes() for path in etc.glob("*.conf")} == files
+        assert f"without-{down}" not in await ground.pbx.rx("queue show")
+    finally:
+        await ground.disconnect()
+        await ground.connect()
+    assert (await ground.load(document)).live
+    assert f"without-{down}.last" in await ground.pbx.rx("queue show")
+
+
+@pytest.mark.parametrize(("user", "action"), [("keeper", "Reload"), ("hands", "Setvar")])
+async def test_link_lost_after_the_files_were_written_is_no_publication_and_the_next_load_mends_it(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch, user: str, action: str
+) -> None:
+    etc = ground.settings.pbx_dir / "etc"
+    files = {path.name: path.read_bytes() for path in etc.glob("*.conf")}
+    document = ground.changed(add(host=ground.host(OTHER)))
+    document["routing"]["ring_groups"].append({"key": f"lost-{user}", "members": ["op2"]})
+    link = getattr(ground, user)
+    asked = link.action
+
+    async def loses(name: str, **fields: Any) -> Any:
+        if name == action:
+            await ground.disconnect()
+        return await asked(name, **fields)
+
+    monkeypatch.setattr(link, "action", loses)
+    try:
+        with pytest.raises(PbxRefused, match="whether the running PBX was restored is not known"):
+            await ground.load(document)
+        assert {path.name: path.read_bytes() for path in etc.glob("*.conf")} == files
+    finally:
+        monkeypatch.undo()
+        await ground.connect()
+    assert (await ground.loader.load(ground.table(), ground.version, ground.credentials)).live
+    assert "Unable to find object" in await ground.pbx.rx("pjsip show endpoint trunk-new")
+    assert (await ground.load(document)).live
+    assert (await shown(ground, "trunk-new"))["context"] == "callrouter-from-neighbour"
+    assert f"lost-{user}.last" in await ground.pbx.rx("queue show")
+
+
+async def test_group_that_a_table_takes_away_is_rung_by_the_last_resort_for_its_time(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = ground.small()
+    document["routing"]["ring_groups"].append({"key": "passing", "members": ["op3"]})
+    await ground.load(document)
+    await ground.queues.set_members({"operators": {"op1": False}, "passing": {"op3": False}}, {"op1": False})
+    await ground.load(ground.small())
+    await ground.queues.set_members({"operators": {"op1": False}}, {"op1": False})
+    for queue in ("passing", "passing.last"):
+        said = await ground.pbx.rx(f"queue show {queue}")
+        assert "op1" in said
+        assert "op3" not in said
+    monkeypatch.setattr(queues_module, "STAND_IN_S", 0.0)
+    await ground.queues.set_members({"operators": {"op1": False}}, {"op1": False})
+    assert "No Members" in await ground.pbx.rx("queue show passing")
+    assert (await ground.queues.members())["operators"] == {"op1": False}
 
 
 async def test_load_that_nobody_waits_for_any_more_is_carried_to_its_end(ground: Ground) -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from callrouter import heads
 from callrouter.access.chain import ChainFault, ChainRow, Head
@@ -78,6 +79,27 @@ async def test_new_head_is_written_and_an_old_one_not_again(tmp_path: Path, monk
         assert heads.read(file) == [head(1), head(2), head(3)]
     finally:
         keeping.cancel()
+
+
+async def test_file_that_cannot_be_read_is_told_and_read_again_until_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heads, "EVERY_S", 0.005)
+    monkeypatch.setattr(heads, "RETRY_S", 0.005)
+    trail, file = Trail(), tmp_path / "heads"
+    file.mkdir()  # reading a folder fails whoever we are
+    with capture_logs() as told:
+        keeping = asyncio.create_task(heads.keep(trail, file))
+        try:
+            await until(lambda: len(told) > 1)
+            file.rmdir()
+            heads.append(file, head(1))
+            trail.newest = head(2)
+            await until(lambda: heads.read(file) == [head(1), head(2)])
+            assert not keeping.done()
+        finally:
+            keeping.cancel()
+    assert told[0]["event"] == "audit.head_not_written"
 
 
 async def until(test: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callrouter.asterisk import queues as module
 from callrouter.asterisk.ami import AmiAnswer, AmiEvent, AmiRefused, AmiUnavailable
 from callrouter.asterisk.queues import AmiQueues
 from callrouter.duty.ports import PbxAway
@@ -25,6 +27,7 @@ class Pbx:
         self.sent: list[tuple[str, dict[str, Any]]] = []
         self.away = False
         self.status: dict[str, str] = {}
+        self.callers: dict[str, int] = {}
         self.deaf: set[str] = set()
         """Actions that it answers and does not carry out."""
 
@@ -38,6 +41,8 @@ class Pbx:
             return answer(*self._status())
         self.sent.append((name, fields))
         if name in self.deaf:
+            raise AmiRefused("no such queue")
+        if fields["Queue"] not in self.queues:
             raise AmiRefused("no such queue")
         members = self.queues[fields["Queue"]]
         if name == "QueueRemove":
@@ -56,7 +61,7 @@ class Pbx:
     def _status(self) -> list[AmiEvent]:
         found = []
         for queue, members in self.queues.items():
-            found.append(event("QueueParams", Queue=queue, Calls="0"))
+            found.append(event("QueueParams", Queue=queue, Calls=str(self.callers.get(queue, 0))))
             found += [
                 event("QueueMember", Queue=queue, Location=i, Status=self.status.get(i, "1"), **m)
                 for i, m in members.items()
@@ -105,6 +110,57 @@ async def test_who_comes_is_there_before_who_leaves_is_gone() -> None:
     for name, fields in pbx.sent:
         by_queue[fields["Queue"]].append(name)
     assert by_queue == {"day": ["QueueAdd", "QueueRemove"], "day.last": ["QueueAdd", "QueueRemove"]}
+
+
+DUTY = {"op2": False, "op3": True}
+
+
+@pytest.mark.parametrize("queue", ["day", "day.last"])
+async def test_group_that_no_table_has_rings_the_last_resort_for_a_time_and_while_callers_are_in_it(
+    monkeypatch: pytest.MonkeyPatch, queue: str
+) -> None:
+    pbx = Pbx("day", "night")
+    queues = queues_of(pbx)
+    await queues.set_members({"day": {"op1": False}, "night": DUTY}, DUTY)
+    pbx.sent.clear()
+    for _ in range(2):
+        await queues.set_members({"night": DUTY}, DUTY)
+        assert await queues.members() == {"day": DUTY, "night": DUTY}
+    assert [name for name, fields in pbx.sent if fields["Queue"] == "day"] == ["QueueAdd", "QueueAdd", "QueueRemove"]
+    pbx.callers[queue] = 1
+    monkeypatch.setattr(module, "STAND_IN_S", 0.0)
+    await queues.set_members({"night": DUTY}, {"op4": False})
+    assert await queues.members() == {"day": {"op4": False}, "night": DUTY}
+    pbx.callers[queue] = 0
+    await queues.set_members({"night": DUTY}, DUTY)
+    assert await queues.members() == {"day": {}, "night": DUTY}
+
+
+async def test_group_that_comes_back_and_goes_again_has_its_whole_time_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    pbx = Pbx("day")
+    queues = queues_of(pbx)
+    now = 100.0
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
+    await queues.set_members({}, DUTY)
+    now += module.STAND_IN_S
+    await queues.set_members({}, DUTY)
+    assert await queues.members() == {"day": {}}
+    await queues.set_members({"day": {"op1": False}}, DUTY)
+    await queues.set_members({}, DUTY)
+    assert await queues.members() == {"day": DUTY}
+
+
+async def test_queue_that_is_gone_between_asking_and_setting_is_told_and_the_next_time_left_out() -> None:
+    pbx = Pbx("day", "night")
+    queues = queues_of(pbx)
+    shown = pbx._status()
+    pbx.queues = {name: members for name, members in pbx.queues.items() if not name.startswith("day")}
+    real, stale = pbx._status, [shown]
+    pbx._status = lambda: stale.pop() if stale else real()  # type: ignore[method-assign]
+    with pytest.raises(PbxRefused):
+        await queues.set_members({"night": DUTY}, DUTY)
+    await queues.set_members({"night": DUTY}, DUTY)
+    assert await queues.members() == {"night": DUTY}
 
 
 async def test_member_of_one_queue_alone_is_no_member_and_is_mended() -> None:
