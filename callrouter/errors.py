@@ -34,6 +34,11 @@ class OperatorError(Exception):
         """What is wrong, in both languages."""
         return self._what
 
+    @property
+    def told(self) -> Bilingual:
+        """What to do, in both languages."""
+        return self._remedy
+
     def message(self, language: str) -> str:
         """Return both for a terminal, in ``id`` or ``en``."""
         return f"callrouter: {self._what.said(language)}\n  -> {self._remedy.said(language)}"

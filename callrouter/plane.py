@@ -8,15 +8,27 @@ from collections.abc import Callable
 
 import structlog
 
+from callrouter.asterisk.fits import require_fits
 from callrouter.asterisk.loader import PbxLoader
 from callrouter.asterisk.pbx_secrets import Credentials
 from callrouter.calls.session import Snapshot, snapshot_of
+from callrouter.errors import OperatorError
 from callrouter.prompts import build as prompts
 from callrouter.prompts.tidy import tidy
+from callrouter.publishing.ports import Invalid
+from callrouter.routing.consistency import Problem
 from callrouter.routing.table import RoutingTable
 from callrouter.settings import Settings
 
 log = structlog.get_logger(__name__)
+
+
+def require_carried(table: RoutingTable, settings: Settings) -> None:
+    """Raise Invalid where the PBX beside this service cannot carry `table`, whoever entered it."""
+    try:
+        require_fits(table, settings)
+    except OperatorError as error:
+        raise Invalid((Problem("", error.said, error.told),)) from None
 
 
 class LivePlane:
@@ -48,8 +60,9 @@ class LivePlane:
     async def prepare(self, table: RoutingTable, version: int) -> None:
         """Make the clips that are missing, load the PBX and read it back. Calls get the old plans still.
 
-        Raises PbxRefused, OperatorError, with everything as before.
+        Raises Invalid where this PBX cannot carry the table, PbxRefused, OperatorError, with everything as before.
         """
+        await asyncio.to_thread(require_carried, table, self._settings)
         await asyncio.to_thread(self._speak, table)
         snapshot = await asyncio.to_thread(snapshot_of, version, table)
         await self._load(table, version)
