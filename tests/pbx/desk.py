@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from callrouter.routing.facts import Facts
 from callrouter.routing.table import RoutingTable
 from demo.addresses import SIP_PORT
 from demo.centre import Centre
+from demo.softphone import Softphone
 from tests.pbx.rig import SHORT_TIMERS
 
 Document = dict[str, Any]
@@ -137,7 +139,7 @@ class Desk:
 
     def __init__(self, centre: Centre) -> None:
         self.centre = centre
-        self._streams = 0
+        self._numbers = count(1)
 
     # ------------------------------------------------------------------ changes
     async def add(self, kind: str, entry: Document) -> None:
@@ -226,18 +228,31 @@ class Desk:
     # ------------------------------------------------------------------ calls
     def calls(self, rate: float, most: int = stream.MOST) -> Any:
         """Return a context in which citizens call and press 1; both agencies ring."""
-        self._streams += 1
         centre = self.centre
         return stream.calls(
             stream.sipp_command(centre.settings.pbx_root),
             f"{centre.settings.sip_host}:{centre.settings.sip_port}",
             centre.trunk_hosts["telco"],
             {key: (centre.trunk_hosts[key], SIP_PORT) for key in AGENCIES},
-            prefix=f"0812{self._streams:03d}",
+            prefix=self.next_number(),
             digit="1",
             rate=rate,
             most=most,
         )
+
+    @asynccontextmanager
+    async def operator(self, key: str, tone_hz: int) -> AsyncIterator[Softphone]:
+        """Yield an operator's telephone, registered until the context is left."""
+        phone = await self.centre.operator(key, tone_hz)
+        try:
+            yield phone
+            await phone.unregister()
+        finally:
+            await phone.close()
+
+    def next_number(self) -> str:
+        """Return a caller's number that nobody had, and that no other one begins with."""
+        return f"0812{next(self._numbers):04d}"
 
     async def one_call(self) -> tuple[int, str, str]:
         """Call once; return the version, the category and the agency that it met."""
