@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -72,6 +72,14 @@ def escaped(part: str | int) -> str:
     return str(part).replace("~", "~0").replace("/", "~1")
 
 
+_STRANGE_BREAKS: Final = "\x85\u2028\u2029"
+
+
+def _strange_break(text: str) -> int | None:
+    """Where a break stands that YAML folds into a blank, so that another name would be taken than was written."""
+    return next((at for at, char in enumerate(text) if char in _STRANGE_BREAKS), None)
+
+
 def read(content: bytes) -> Tree:
     """Read one YAML document. Never raises: what is wrong is in the tree's problems, as far as reading came."""
     tree = Tree()
@@ -81,6 +89,14 @@ def read(content: bytes) -> Tree:
         line = content.count(b"\n", 0, error.start) + 1
         sentence = Bilingual("berkas itu bukan teks UTF-8", "the file is not UTF-8 text")
         tree.problems.append((line, Problem("", sentence, Bilingual("Simpan sebagai UTF-8.", "Save it as UTF-8."))))
+        return tree
+    if (at := _strange_break(text)) is not None:
+        line = text.count("\n", 0, at) + 1
+        sentence = Bilingual(
+            f"karakter U+{ord(text[at]):04X} tidak diizinkan dalam YAML",
+            f"the character U+{ord(text[at]):04X} is not allowed in YAML",
+        )
+        tree.problems.append((line, Problem("", sentence, _REMOVE)))
         return tree
     try:
         _Builder(tree).build(text)

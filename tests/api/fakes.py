@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -146,7 +147,7 @@ class Managed:
         return Management(self.desk, self.secrets, self.duty, self.tokens, self.audit)
 
 
-async def managed(document: Document | None = None) -> Managed:
+async def managed(document: Document | None = None, seconds: Callable[[], float] = lambda: 0.0) -> Managed:
     """Return a centre whose table is published as version 1, where each thing has revision 1."""
     store, pbx, worker = Store(), Pbx(), HereAndNow()
     worker.verify_really = True
@@ -160,7 +161,7 @@ async def managed(document: Document | None = None) -> Managed:
 
     ticking = itertools.count(START_US)
     token_store, audit, queues = TokensInMemory(), AuditInMemory(), SeenQueues()
-    tokens = Tokens(token_store, Throttle(lambda: 0.0), lambda: next(ticking))
+    tokens = Tokens(token_store, Throttle(seconds), lambda: next(ticking))
     duty = Duty(KeptDuty(), queues, roster, lambda: next(ticking))
     await duty.start()
     subjects = {Role.OPERATOR: "op1", Role.AGENCY: "damkar"}
