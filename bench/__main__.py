@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import statistics
 import sys
 import tempfile
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -16,8 +18,9 @@ from typing import Any, Final
 from rich.console import Console
 from ruamel.yaml import YAML
 
-from bench import digits, flood, report
+from bench import decide, digits, flood, lag, publish, report, verify
 from bench.bare import bare_pbx, first_target
+from bench.section import Section, spread
 from callrouter import settings
 from callrouter.asterisk.pbx import find
 from callrouter.errors import OperatorError
@@ -25,7 +28,7 @@ from callrouter.resources import resource
 from demo.addresses import SIP_PORT
 from demo.centre import Centre
 
-LIMIT_S: Final = 180
+LIMIT_S: Final = 420
 DIGIT: Final = "1"
 TRUNK: Final = "telco"
 CALLER_HZ, AGENCY_HZ = 600, 1150
@@ -33,6 +36,8 @@ WARM_UP_S: Final = 5
 ROUNDS, ROUND_S = 3, 10
 QUICK_ROUNDS, QUICK_ROUND_S = 1, 5
 CALLS: Final = 20
+VERIFY_S: Final = 2.0
+"""For a city's table."""
 BUSY: Final = 0.5
 """Load for each core, before anything is started, from which on times say more of the machine than of us."""
 _ROOT: Final = Path(__file__).resolve().parents[1]
@@ -71,9 +76,8 @@ class Bench:
             turns = [(bare, of_bare, "bare dialplan"), (ours, of_ours, "callrouter")]
             for pbx, rounds, name in turns if n % 2 == 0 else reversed(turns):
                 rounds.append(await self._round(pbx, self._seconds))
-                spread = report.spread(rounds[-1].delays_s)
-                told = f"median {spread.median_ms:.2f} ms, p99 {spread.p99_ms:.2f} ms" if spread else "no call came"
-                self._console.print(f"round {n + 1}, {name}: {told}")
+                found = spread(rounds[-1].delays_s)
+                self._console.print(f"round {n + 1}, {name}: {found or 'no call came'}")
         await self._at_rest()
         report.judge_digits(self.figures, of_bare, of_ours)
 
@@ -114,21 +118,63 @@ class Bench:
                 await asyncio.sleep(0.1)
 
 
+def _decide() -> Section:
+    found = decide.measure()
+    section = Section("decide", "decide()", figures=[asdict(one) for one in found], how=_DECIDE)
+    for one in found:
+        name = f"decide(), {one.routes:,} routes, {one.candidates} candidates, {one.name}: median / p99"
+        limit = "" if one.limit_us is None else f"{one.limit_us:g} µs"
+        section.rows.append((name, f"{one.median_us:.1f} / {one.p99_us:.1f} µs", limit))
+        if not one.held:
+            section.wrong.append(f"decide(), {one.name}: the median is {one.median_us:.0f} µs, {limit} are allowed")
+    return section
+
+
+def _verify() -> Section:
+    section = Section("verify", "verify", figures={}, how=_VERIFY)
+    for name, table, limit_s in (("a city", verify.city(), VERIFY_S), ("the most vectors", verify.crowded(), None)):
+        found, took = verify.measure(table)
+        middle = statistics.median(took)
+        section.figures[name] = {"seconds": took, "vectors": found.vectors, "cells": found.cells}
+        measured = f"{middle:.2f} s, the middle of {len(took)}; {found.vectors:,} kinds of call"
+        section.rows.append((f"verify, {name}", measured, "" if limit_s is None else f"{limit_s:g} s"))
+        if limit_s is not None and middle > limit_s:
+            section.wrong.append(f"verify of {name} took {middle:.2f} s, {limit_s:g} s are allowed")
+    return section
+
+
+_DECIDE: Final = (
+    "one decision, in tables in which every route but the last fails at the last of its conditions, so that all of "
+    "them are looked at; the last two are the worst that can be: every route is for every category."
+)
+_VERIFY: Final = (
+    f"a city's table: {verify.CATEGORIES} categories, {verify.AGENCIES} agencies, {verify.ROUTES} routes with every "
+    "kind of condition. The other one has nearly as many kinds of call as verify looks through at most."
+)
+
+
 def _table() -> dict[str, Any]:
     table: dict[str, Any] = YAML(typ="safe").load(resource("examples") / "kab-malang.yaml")
     return table
 
 
 async def _run(console: Console, figures: report.Figures, *, quick: bool) -> None:
+    def say(line: str) -> None:
+        console.print(f"  {line}")
+
     asterisk = await find(settings.load().pbx_root)
     figures.machine = report.machine(asterisk.version, f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
     with tempfile.TemporaryDirectory(prefix="callrouter-bench-") as name:
         folder = Path(name)
-        async with (
-            asyncio.timeout(LIMIT_S),
-            Centre(folder / "ours", _table(), say=lambda line: console.print(f"  {line}")) as centre,
-        ):
-            await Bench(centre, console, figures, quick=quick).run(folder / "bare")
+        async with asyncio.timeout(LIMIT_S):
+            async with Centre(folder / "ours", _table(), say=say) as centre:
+                await Bench(centre, console, figures, quick=quick).run(folder / "bare")
+            for part in (publish, lag):
+                console.print(f"{part.__name__.rpartition('.')[2]}:")
+                report.add(figures, await part.measure(folder / part.__name__, say, quick=quick))
+    console.print("decide, verify")
+    report.add(figures, _decide())
+    report.add(figures, _verify())
 
 
 def _write(figures: report.Figures, *, quick: bool) -> None:
@@ -152,6 +198,9 @@ def main() -> int:
         return 2
     except TimeoutError:
         console.print(f"[red]went wrong:[/red] not done within {LIMIT_S} s, or a part of it did not come to rest")
+        return 1
+    except RuntimeError as error:
+        console.print(f"[red]went wrong:[/red] {error}")
         return 1
     console.print(report.as_table(figures))
     if float(figures.machine["load before"]) > BUSY * float(figures.machine["cores"]):

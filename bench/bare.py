@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from pydantic import SecretStr
+
 from callrouter import prepare
 from callrouter.asterisk.pbx import Pbx
 from callrouter.calls.menu import menu_data
@@ -57,6 +59,9 @@ async def bare_pbx(folder: Path, centre: Centre, digit: str) -> AsyncIterator[st
                 "rtp_to": addresses.rtp_to,
                 "agi_port": free_port(),
                 "ami_port": free_port(),
+                # Its operators have the secrets that ours have.
+                "database_url": SecretStr(centre.settings.database),
+                "key_file": centre.settings.key_path,
             }
         )
         folder.mkdir(parents=True)

@@ -19,6 +19,7 @@ from uuid import uuid4
 from rich.console import Console
 
 from bench.consult import Answers, consulting
+from bench.rest import ask
 from bench.section import Section, spread
 from bench.verify import city
 from callrouter.asterisk.plan_codec import encode
@@ -49,7 +50,7 @@ async def measure(folder: Path, say: Say, *, quick: bool) -> Section:
     """Measure it; takes about a minute."""
     given = city().model_dump(mode="json")
     quick_clips(folder / "state" / "recorded", given)
-    section = Section("lag", how=_HOW)
+    section = Section("lag", "A call's wait", how=_HOW)
     seconds = QUICK_SECONDS if quick else SECONDS
     async with Centre(folder, given) as centre:
         say(f"{PAST_CALLS:,} past calls for replay")
@@ -103,24 +104,18 @@ async def _judged(
 
 
 def _jobs(centre: Centre) -> dict[str, Callable[[], Awaitable[object]]]:
-    async def ask(method: str, path: str, body: Any = None, **options: Any) -> Any:
-        status, etag, answer = await centre.ask(method, path, body, **options)
-        if status >= 400:
-            raise RuntimeError(f"{method} {path}: {answer['detail']}")
-        return etag, answer
-
     async def explain() -> None:
         facts = {"origin": "citizen", "choice": "none", "category": "c0", "trunk": TRUNK}
-        await ask("POST", "/api/v1/explain", {"on": "draft", "facts": facts})
+        await ask(centre, "POST", "/api/v1/explain", {"on": "draft", "facts": facts})
 
     async def replay() -> None:
         begin = (datetime.now(UTC) - timedelta(days=3)).isoformat()
-        _, answer = await ask("POST", "/api/v1/replay", {"on": "draft", "from": begin})
+        _, answer = await ask(centre, "POST", "/api/v1/replay", {"on": "draft", "from": begin})
         if answer["calls"] < PAST_CALLS:
             raise RuntimeError(f"replay found {answer['calls']} calls of {PAST_CALLS}")
 
     async def imported() -> None:
-        etag, draft = await ask("GET", "/api/v1/draft")
+        etag, draft = await ask(centre, "GET", "/api/v1/draft")
         table = draft["table"]
         routes = table["routing"]["routes"]
         step = 1 if min(route["priority"] for route in routes) == 1 else -1
@@ -128,17 +123,17 @@ def _jobs(centre: Centre) -> dict[str, Callable[[], Awaitable[object]]]:
             route["priority"] += step  # another table, in which each route has changed
         for trunk in table["directory"]["trunks"]:
             trunk["channels"] = 31 if trunk["channels"] == 30 else 30
-        await ask("PUT", "/api/v1/draft", table, etag=etag)
+        await ask(centre, "PUT", "/api/v1/draft", table, etag=etag)
 
     async def published() -> None:
-        etag, _ = await ask("GET", "/api/v1/draft")
-        await ask("POST", "/api/v1/draft/publish", {"why": "a benchmark"}, etag=etag)
+        etag, _ = await ask(centre, "GET", "/api/v1/draft")
+        await ask(centre, "POST", "/api/v1/draft/publish", {"why": "a benchmark"}, etag=etag)
 
     return {
-        "verify": lambda: ask("POST", "/api/v1/draft/verify"),
+        "verify": lambda: ask(centre, "POST", "/api/v1/draft/verify"),
         "explain": explain,
         "replay": replay,
-        "export": lambda: ask("GET", "/api/v1/draft"),
+        "export": lambda: ask(centre, "GET", "/api/v1/draft"),
         "import": imported,
         "publish": published,
     }

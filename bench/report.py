@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -13,20 +14,13 @@ from typing import Any, Final
 from rich.table import Table
 
 from bench.digits import RATE, Round
+from bench.section import Row, Section, Spread, spread
 
+PAGE_WIDTH: Final = 118
 LIMIT_MS: Final = 3.0
 """How much later than a bare dialplan the median call may reach its agency."""
 LIMIT_MB: Final = 120.0
 """What the service may hold at rest; MB of 1,000,000 bytes."""
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Median and 99th percentile of `calls` times, ms."""
-
-    calls: int
-    median_ms: float
-    p99_ms: float
 
 
 @dataclass
@@ -43,6 +37,7 @@ class Figures:
     repeated_messages: int = 0
     flood: dict[str, Any] = field(default_factory=dict)
     memory_mb: dict[str, float] = field(default_factory=dict)
+    sections: list[Section] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
     def as_json(self) -> str:
@@ -70,18 +65,6 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def spread(delays_s: Sequence[float]) -> Spread | None:
-    """Return median and p99 (nearest rank) of these times; None of none."""
-    if not delays_s:
-        return None
-    ordered = sorted(delays_s)
-    return Spread(len(ordered), 1000 * _rank(ordered, 0.5), 1000 * _rank(ordered, 0.99))
-
-
-def _rank(ordered: Sequence[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
-
-
 def judge_digits(figures: Figures, bare: Sequence[Round], ours: Sequence[Round]) -> None:
     """Fill in the figures of digit to INVITE, and say what is wrong with them."""
     figures.digit_bare = [s for r in bare if (s := spread(r.delays_s))]
@@ -103,6 +86,12 @@ def judge_digits(figures: Figures, bare: Sequence[Round], ours: Sequence[Round])
             )
 
 
+def add(figures: Figures, section: Section) -> None:
+    """Add a part that was measured apart, with what is wrong with it."""
+    figures.sections.append(section)
+    figures.wrong += section.wrong
+
+
 def judge_memory(figures: Figures) -> None:
     """Say where the service was too big."""
     for name, size in figures.memory_mb.items():
@@ -110,12 +99,12 @@ def judge_memory(figures: Figures) -> None:
             figures.wrong.append(f"memory {name}: {size:.0f} MB, {LIMIT_MB:g} MB are allowed")
 
 
-def rows(figures: Figures) -> list[tuple[str, str, str]]:
+def rows(figures: Figures) -> list[Row]:
     """Return (figure, measured, limit)."""
-    out: list[tuple[str, str, str]] = []
+    out: list[Row] = []
     for name, value in (("bare dialplan", figures.bare), ("callrouter", figures.callrouter)):
         if value is not None:
-            out.append((f"digit to INVITE, {name}: median / p99", f"{_ms(value)} of {value.calls} calls", ""))
+            out.append((f"digit to INVITE, {name}: median / p99", f"{value} of {value.calls} calls", ""))
     if figures.difference_ms is not None:
         out.append(("difference of the medians", f"{figures.difference_ms:.2f} ms", f"{LIMIT_MS:g} ms"))
     if figures.flood:
@@ -134,11 +123,7 @@ def rows(figures: Figures) -> list[tuple[str, str, str]]:
             ),
         ]
     out += [(f"memory of the service {k}", f"{v:.1f} MB", f"{LIMIT_MB:g} MB") for k, v in figures.memory_mb.items()]
-    return out
-
-
-def _ms(value: Spread) -> str:
-    return f"{value.median_ms:.2f} / {value.p99_ms:.2f} ms"
+    return out + [row for section in figures.sections for row in section.rows]
 
 
 def as_table(figures: Figures) -> Table:
@@ -184,9 +169,16 @@ def as_page(figures: Figures) -> str:
         "  and exactly one incident has its category, its talk and the service's own path. The digit is RTP here and",
         "  lasts 100 ms; these times begin with it.",
         "- **Memory**: `VmRSS` of the service's process, with no call running.",
+        *_how(figures.sections),
         "",
     ]
     return "\n".join(lines)
+
+
+def _how(sections: Sequence[Section]) -> Iterator[str]:
+    for section in sections:
+        told = f"- **{section.title}** (`python -m bench.{section.name}`): {section.how}"
+        yield from textwrap.wrap(told, PAGE_WIDTH, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _rounds(spreads: Sequence[Spread]) -> str:

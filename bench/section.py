@@ -25,9 +25,13 @@ class Spread:
 
 @dataclass
 class Section:
-    """A part. `figures` goes into the JSON as it is; `wrong` is empty where all is as promised."""
+    """A part. `figures` goes into the JSON as it is; `wrong` is empty where all is as promised.
+
+    name: of its module; title: on the page
+    """
 
     name: str
+    title: str
     rows: list[Row] = field(default_factory=list)
     figures: Any = None
     wrong: list[str] = field(default_factory=list)
