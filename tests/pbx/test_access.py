@@ -182,14 +182,15 @@ async def test_who_guesses_has_to_wait_and_others_have_not(centre: Centre) -> No
     wrong = f"cr_00000000_{'A' * 43}"
     for _ in range(FREE_FAILURES):
         assert (await bare(centre, "GET", "/api/v1/draft", source="127.0.0.66", token=wrong))[0] == 401
-    status, headers, answer = await bare(centre, "GET", "/api/v1/draft", source="127.0.0.66", token=right)
+    status, headers, answer = await bare(centre, "GET", "/api/v1/draft", source="127.0.0.66", token=wrong)
     assert (status, answer["code"]) == (429, "throttled")
     assert 1 <= int(headers["Retry-After"]) <= 2
-    assert (await bare(centre, "GET", "/api/v1/draft", source="127.0.0.67", token=right))[0] == 200
+    assert (await bare(centre, "GET", "/api/v1/draft", source="127.0.0.67", token=wrong))[0] == 401
+    assert (await bare(centre, "GET", "/api/v1/draft", source="127.0.0.66", token=right))[0] == 200
     assert (await bare(centre, "GET", "/livez", source="127.0.0.66"))[0] == 200
     await asyncio.sleep(int(headers["Retry-After"]))
     assert (await bare(centre, "GET", "/api/v1/draft", source="127.0.0.66", token=wrong))[0] == 401
-    longer = await bare(centre, "GET", "/api/v1/draft", source="127.0.0.66", token=right)
+    longer = await bare(centre, "GET", "/api/v1/draft", source="127.0.0.66", token=wrong)
     assert (longer[0], int(longer[1]["Retry-After"]) > 1) == (429, True)
 
 
