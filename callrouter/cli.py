@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 
-from callrouter import __version__, prepare, settings, settings_page, up
+from callrouter import __version__, prepare, settings_page, up
 from callrouter.app import serve as serve_forever
 from callrouter.asterisk.pbx import find
-from callrouter.bilingual import Bilingual, of_environment
 from callrouter.cli_access import audit, operators, tokens
+from callrouter.cli_common import LANGUAGE, load, run
+from callrouter.cli_common import said as _
 from callrouter.cli_routes import routes
 from callrouter.doctor import examine
 from callrouter.errors import OperatorError
 from callrouter.incidents.views import StorageUnavailable
-from callrouter.logs import configure
 from callrouter.storage.revisions import unavailable
 
 T = TypeVar("T")
-LANGUAGE = of_environment()
-
-
-def _(in_indonesian: str, in_english: str) -> str:
-    return Bilingual(in_indonesian, in_english).said(LANGUAGE)
 
 
 app = typer.Typer(
@@ -66,16 +59,6 @@ def _end(error: OperatorError) -> None:
     sys.exit(2)
 
 
-def _load() -> settings.Settings:
-    loaded = settings.load()
-    configure(loaded.log_format, loaded.log_level)
-    return loaded
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    return asyncio.run(work)
-
-
 @app.command(help=_("Cetak versi.", "Print the version."))
 def version() -> None:
     """Print the version."""
@@ -96,7 +79,7 @@ def print_settings() -> None:
 )
 def serve() -> None:
     """Serve calls until SIGTERM."""
-    _run(serve_forever(_load()))
+    run(serve_forever(load()))
 
 
 @app.command(
@@ -107,16 +90,16 @@ def serve() -> None:
 )
 def migrate() -> None:
     """Bring the database to the revision that this version needs."""
-    revision = _run(prepare.migrate_database(_load()))
+    revision = run(prepare.migrate_database(load()))
     typer.echo(_(f"basis data ada di revisi {revision}", f"database is at revision {revision}"))
 
 
 @app.command(help=_("Buat klip suara untuk tabel yang diterbitkan.", "Make the spoken clips of the published table."))
 def prompts() -> None:
     """Make the spoken clips of the published table."""
-    loaded = _load()
-    _number, table = _run(prepare.table_in_force(loaded))
-    _run(prepare.make_prompts(loaded, table, typer.echo))
+    loaded = load()
+    _number, table = run(prepare.table_in_force(loaded))
+    run(prepare.make_prompts(loaded, table, typer.echo))
 
 
 @pbx.command(
@@ -128,9 +111,9 @@ def prompts() -> None:
 )
 def pbx_render() -> None:
     """Write the complete configuration of the PBX into the state folder."""
-    loaded = _load()
-    number, table = _run(prepare.table_in_force(loaded))
-    asterisk, _keys = _run(prepare.render_pbx(loaded, table, number))
+    loaded = load()
+    number, table = run(prepare.table_in_force(loaded))
+    asterisk, _keys = run(prepare.render_pbx(loaded, table, number))
     main_file = loaded.pbx_dir / "etc" / "asterisk.conf"
     typer.echo(_(f"untuk Asterisk {asterisk.version}: {main_file}", f"for Asterisk {asterisk.version}: {main_file}"))
 
@@ -144,9 +127,9 @@ def pbx_render() -> None:
 )
 def pbx_run() -> None:
     """Become the PBX with the rendered configuration."""
-    loaded = _load()
+    loaded = load()
     prepare.require_rendered(loaded)
-    asterisk = _run(find(loaded.pbx_root))
+    asterisk = run(find(loaded.pbx_root))
     environment = dict(os.environ) | ({"TZ": loaded.asterisk_timezone} if loaded.asterisk_timezone else {})
     words = [*asterisk.command, "-f", "-C", str(loaded.pbx_dir / "etc" / "asterisk.conf")]
     os.execve(words[0], words, environment)  # noqa: S606 - an argument list of ours, and no shell
@@ -171,7 +154,7 @@ def run_up(
     ] = None,
 ) -> None:
     """Start PBX and service together."""
-    _run(up.up(_load(), table, typer.echo))
+    run(up.up(load(), table, typer.echo))
 
 
 @app.command(
@@ -182,7 +165,7 @@ def run_up(
 )
 def doctor() -> None:
     """Examine the running PBX."""
-    if not examine(_load(), typer.echo):
+    if not examine(load(), typer.echo):
         raise typer.Exit(1)
 
 

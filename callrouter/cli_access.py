@@ -5,9 +5,8 @@ All work on the database itself too, so that they serve before anything runs, an
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeVar
 
@@ -18,11 +17,13 @@ from callrouter.access.model import Role
 from callrouter.access.ports import TokenRecord
 from callrouter.access.throttle import Throttle
 from callrouter.access.tokens import BadRequest, Tokens
-from callrouter.bilingual import Bilingual, of_environment
+from callrouter.bilingual import Bilingual
+from callrouter.cli_common import LANGUAGE, load, run
+from callrouter.cli_common import said as _
 from callrouter.client import running_service
+from callrouter.clock import now_us
 from callrouter.desk_access import opened
 from callrouter.errors import OperatorError
-from callrouter.logs import configure
 from callrouter.prepare import new_account, this_user
 from callrouter.routing.entries import Kind
 from callrouter.storage.audit import AuditTrail
@@ -33,11 +34,6 @@ from callrouter.vault import Vault
 T = TypeVar("T")
 SUBJECTS: Final = {Role.OPERATOR: Kind.OPERATORS, Role.AGENCY: Kind.AGENCIES}
 """Whose keys the subjects of these roles are."""
-LANGUAGE = of_environment()
-
-
-def _(in_indonesian: str, in_english: str) -> str:
-    return Bilingual(in_indonesian, in_english).said(LANGUAGE)
 
 
 tokens = typer.Typer(help=_("Token akses REST.", "Tokens for the REST surface."), no_args_is_help=True)
@@ -45,22 +41,12 @@ operators = typer.Typer(help=_("Akun telepon operator.", "Accounts of operators'
 audit = typer.Typer(help=_("Jejak audit.", "The audit trail."), no_args_is_help=True)
 
 
-def _settings() -> settings.Settings:
-    loaded = settings.load()
-    configure(loaded.log_format, loaded.log_level)
-    return loaded
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    return asyncio.run(work)
-
-
 async def _with_tokens(loaded: settings.Settings, work: Callable[[Tokens], Awaitable[T]]) -> T:
     database = Database(loaded.database)
     try:
         await database.check_revision()
         store = TokenTable(database, Vault(loaded.key_path).chain_key())
-        return await work(Tokens(store, Throttle(time.monotonic), lambda: time.time_ns() // 1000))
+        return await work(Tokens(store, Throttle(time.monotonic), now_us))
     finally:
         await database.close()
 
@@ -85,7 +71,7 @@ def create(
     quiet: Annotated[bool, typer.Option("--quiet", help=_("Cetak token saja.", "Print the token alone."))] = False,
 ) -> None:
     """Make a token."""
-    record, text = _run(_created(_settings(), name, role, subject, days))
+    record, text = run(_created(load(), name, role, subject, days))
     typer.echo(text)
     if not quiet:
         told = _(
@@ -114,7 +100,7 @@ async def _created(
 @tokens.command("list", help=_("Daftar token, yang terbaru dahulu.", "All tokens, the newest first."))
 def show() -> None:
     """List the tokens."""
-    for record in _run(_with_tokens(_settings(), lambda made: made.list())):
+    for record in run(_with_tokens(load(), lambda made: made.list())):
         typer.echo(_line(record))
 
 
@@ -130,7 +116,7 @@ def _line(record: TokenRecord) -> str:
 @tokens.command("revoke", help=_("Cabut token, seketika.", "End a token at once."))
 def revoke(token: Annotated[str, typer.Argument(help=_("Id token itu.", "Its id."))]) -> None:
     """End a token."""
-    if not _run(_with_tokens(_settings(), lambda made: made.revoke(token, this_user()))):
+    if not run(_with_tokens(load(), lambda made: made.revoke(token, this_user()))):
         raise OperatorError(
             Bilingual(f"Token {token} tidak ada.", f"There is no token {token}."),
             Bilingual("Lihat daftarnya: callrouter tokens list.", "See the list: callrouter tokens list."),
@@ -147,7 +133,7 @@ def revoke(token: Annotated[str, typer.Argument(help=_("Id token itu.", "Its id.
 )
 def secret(operator: Annotated[str, typer.Argument(help=_("Kuncinya.", "His key."))]) -> None:
     """Make a new SIP password. Where the service runs, the PBX has it at once."""
-    typer.echo(_run(_new_secret(_settings(), operator)))
+    typer.echo(run(_new_secret(load(), operator)))
 
 
 async def _new_secret(loaded: settings.Settings, operator: str) -> str:
@@ -164,8 +150,8 @@ async def _new_secret(loaded: settings.Settings, operator: str) -> str:
 )
 def verify() -> None:
     """Check the audit trail. Ends with 1 where it is not whole."""
-    loaded = _settings()
-    rows, known, faults = _run(_verified(loaded))
+    loaded = load()
+    rows, known, faults = run(_verified(loaded))
     for fault in faults:
         typer.echo(f"{fault.kind}: {fault.sentence.said(LANGUAGE)}")
     if faults:

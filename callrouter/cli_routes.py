@@ -6,22 +6,21 @@ none runs, straight to the database, and whatever starts later finds it there. E
 
 from __future__ import annotations
 
-import asyncio
 import json
 import tempfile
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from callrouter import settings
-from callrouter.bilingual import Bilingual, of_environment, reason
+from callrouter.bilingual import Bilingual, reason
 from callrouter.cli_calls import call_of, call_of_json, told_explanation
+from callrouter.cli_common import LANGUAGE, load, run
+from callrouter.cli_common import said as _
 from callrouter.client import Service, running_service
 from callrouter.desk_access import opened, verified_file
 from callrouter.errors import OperatorError
-from callrouter.logs import configure
 from callrouter.prepare import this_user
 from callrouter.publishing.exporting import exported
 from callrouter.publishing.importing import table_content
@@ -35,11 +34,6 @@ if TYPE_CHECKING:
     from callrouter.routing.verify import Report
 
 T = TypeVar("T")
-LANGUAGE = of_environment()
-
-
-def _(in_indonesian: str, in_english: str) -> str:
-    return Bilingual(in_indonesian, in_english).said(LANGUAGE)
 
 
 routes = typer.Typer(help=_("Tabel perutean.", "The routing table."), no_args_is_help=True)
@@ -52,16 +46,6 @@ _Why = Annotated[
     str, typer.Option("--why", help=_("Alasannya, untuk riwayat dan audit.", "Why, for history and audit."))
 ]
 _File = Annotated[Path, typer.Argument(help=_("Tabel perutean dalam YAML.", "A routing table in YAML."))]
-
-
-def _settings() -> settings.Settings:
-    loaded = settings.load()
-    configure(loaded.log_format, loaded.log_level)
-    return loaded
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    return asyncio.run(work)
 
 
 def _tell(text: str) -> None:
@@ -119,10 +103,10 @@ def export(
     """Write the whole table as YAML."""
 
     async def work() -> str:
-        async with opened(_settings()) as office:
+        async with opened(load()) as office:
             return exported(await office.table(_side(version, draft)))
 
-    text = _run(work())
+    text = run(work())
     if file is None:
         typer.echo(text, nl=False)
     else:
@@ -159,10 +143,10 @@ def diff(
     """Show in what two tables differ."""
 
     async def work() -> str:
-        async with opened(_settings()) as office:
+        async with opened(load()) as office:
             return (await office.diff(_named_side(a), _named_side(b))).text.said(LANGUAGE)
 
-    typer.echo(_run(work()), nl=False)
+    typer.echo(run(work()), nl=False)
 
 
 @routes.command(
@@ -179,7 +163,7 @@ def verify(
     """Verify a table; exit code 1 where it is not verified."""
 
     async def work() -> Report:
-        loaded = _settings()
+        loaded = load()
         if file is None:
             async with opened(loaded) as office:
                 return await office.verify(_side(version, draft=False))
@@ -187,7 +171,7 @@ def verify(
             raise _wrong(_("Sebut sebuah berkas atau --version.", "Give a file or --version."))
         return await verified_file(file)
 
-    report = _run(work())
+    report = run(work())
     _print_report(report)
     if not report.verified:
         raise typer.Exit(1)
@@ -252,7 +236,7 @@ def explain(
 
     async def work() -> Explanation:
         side = _side(version, draft)
-        async with opened(_settings()) as office:
+        async with opened(load()) as office:
             table = await office.table(side)
             if example is not None:
                 call = call_of_json(example)
@@ -260,7 +244,7 @@ def explain(
                 call = call_of(table, category, trunk, area, language, at)
             return await office.explain(side, call)
 
-    for line in told_explanation(_run(work())):
+    for line in told_explanation(run(work())):
         typer.echo(line.said(LANGUAGE))
 
 
@@ -284,7 +268,7 @@ def import_(
     """Replace directory and draft by the table of a file."""
     if publish_too and not why.strip():
         raise _wrong(_("--publish memerlukan --why.", "--publish needs --why."))
-    _run(_import(_settings(), file, yes, why if publish_too else None))
+    run(_import(load(), file, yes, why if publish_too else None))
 
 
 async def _import(loaded: settings.Settings, file: Path, yes: bool, why: str | None) -> None:
@@ -349,7 +333,7 @@ def publish(why: _Why) -> None:
                 number = int((await service.publish(sha256, why)).body["number"])
         _tell_published(number, service)
 
-    _run(work(_settings()))
+    run(work(load()))
 
 
 @routes.command(
@@ -373,7 +357,7 @@ def rollback(
             new = int((await service.rollback(number, why)).body["number"])
         _tell_published(new, service)
 
-    _run(work(_settings()))
+    run(work(load()))
 
 
 def _tell_published(number: int, service: Service | None) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,11 +19,13 @@ from callrouter.access.model import Role
 from callrouter.access.ports import AuditFilter
 from callrouter.access.throttle import Throttle
 from callrouter.access.tokens import Tokens
+from callrouter.asterisk import files
 from callrouter.asterisk.loader import PbxLoader
 from callrouter.asterisk.pbx_secrets import Credentials
 from callrouter.asterisk.queues import AmiQueues
 from callrouter.bilingual import Bilingual, reason
 from callrouter.calls.session import Snapshot
+from callrouter.clock import now_us
 from callrouter.credentials import CredentialDesk
 from callrouter.duty.ports import PbxAway
 from callrouter.duty.roster import Roster
@@ -53,11 +54,6 @@ _NOT_KNOWN_YET: Final = Bilingual(
     "Belum diketahui apakah PBX menampilkan tabel yang berlaku; layanan sedang memuatnya.",
     "Whether the PBX shows the table in force is not known yet; the service is loading it.",
 )
-
-
-def now_us() -> int:
-    """Return the wall clock, µs UTC."""
-    return time.time_ns() // 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +134,8 @@ class Managed:
     def let_in(self) -> None:
         """Let the command line of this machine in. Raises OperatorError."""
         try:
-            _write_private(self._local, self._token)
+            self._local.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            files.write(self._local.parent, {self._local.name: self._token})
         except OSError as error:
             raise OperatorError(
                 Bilingual(
@@ -237,10 +234,6 @@ class _Asked:
         self._queues = queues
         self._roster = roster
 
-    async def members(self) -> dict[str, dict[str, bool]]:
-        """Return them."""
-        return await self._queues.members()
-
     async def reachable(self) -> set[str]:
         """Return who can be rung."""
         return await self._queues.reachable()
@@ -252,12 +245,3 @@ class _Asked:
             await self._queues.set_members(wanted, wanted.get(last_resort or "", {}))
         except PbxRefused as error:
             raise PbxAway(str(error)) from error
-
-
-def _write_private(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    draft.replace(path)

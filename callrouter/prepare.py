@@ -8,7 +8,6 @@ import getpass
 import os
 import shlex
 import sys
-import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from callrouter.asterisk.pbx import Asterisk, Pbx, find
 from callrouter.asterisk.pbx_secrets import Credentials, PbxSecrets, read_secrets
 from callrouter.asterisk.render import render, selftest_path
 from callrouter.bilingual import Bilingual, reason
+from callrouter.clock import now_us
 from callrouter.credentials import CredentialDesk, kept
 from callrouter.desk_access import opened
 from callrouter.errors import OperatorError
@@ -122,7 +122,7 @@ async def _credential_desk(settings: Settings) -> AsyncIterator[CredentialDesk]:
         vault = Vault(settings.key_path)
         store = SecretTables(database, vault.chain_key())
         known = await kept(store, vault)
-        yield CredentialDesk(store, vault, known, _nobody_to_show, lambda: time.time_ns() // 1000)
+        yield CredentialDesk(store, vault, known, _nobody_to_show, now_us)
     finally:
         await database.close()
 

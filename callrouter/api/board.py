@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 from callrouter.access.model import Right
 from callrouter.api import examples, translate
 from callrouter.api.models import LiveBoard, NoParameters
 from callrouter.api.operation import Asked, Surface
 from callrouter.bilingual import Bilingual
+from callrouter.clock import now_us
 
 surface = Surface()
 
@@ -25,4 +24,4 @@ surface = Surface()
 )
 async def list_live_calls(asked: Asked[NoParameters, NoParameters]) -> LiveBoard:
     """Returns who calls at this moment, where each call is, and who rings or talks. Needs no database."""
-    return translate.live_board(asked.services.live.live(), time.time_ns() // 1000)
+    return translate.live_board(asked.services.live.live(), now_us())

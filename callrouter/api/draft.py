@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
 
 from callrouter.access.model import Right
 from callrouter.api import bodies, problems, refusals
@@ -22,8 +21,6 @@ from callrouter.routing.consistency import Problem
 from callrouter.routing.table import RoutingTable
 
 surface = Surface()
-
-_OF_STORE: Final = (problems.STORAGE_UNAVAILABLE, problems.OUT_OF_ORDER)
 
 
 @surface.get(
@@ -67,7 +64,7 @@ async def read_draft(asked: Asked[NoParameters, NoParameters]) -> Answered[model
     tagged=True,
     guarded=True,
     slow=True,
-    problems=(refusals.IN_USE, refusals.PBX_REFUSED, *_OF_STORE),
+    problems=(refusals.IN_USE, refusals.PBX_REFUSED, *problems.OF_STORE),
 )
 async def import_draft(sent: Sent[NoParameters, NoParameters, models.WholeTable]) -> Answered[models.DraftState]:
     """Replaces directory and draft by those of a whole table: all of it, or nothing. The directory takes effect at
@@ -96,7 +93,7 @@ async def import_draft(sent: Sent[NoParameters, NoParameters, models.WholeTable]
     right=Right.EDIT,
     tagged=True,
     guarded=True,
-    problems=(refusals.VERSION_UNKNOWN, *_OF_STORE),
+    problems=(refusals.VERSION_UNKNOWN, *problems.OF_STORE),
 )
 async def discard_draft(asked: Asked[NoParameters, NoParameters]) -> Answered[models.DraftState]:
     """Makes the draft the version in force again. The directory stays as it is."""
@@ -115,7 +112,7 @@ async def discard_draft(asked: Asked[NoParameters, NoParameters]) -> Answered[mo
     example=examples.DIFFERENCES,
     right=Right.SEE_ROUTING,
     slow=True,
-    problems=(refusals.VERSION_UNKNOWN, *_OF_STORE),
+    problems=(refusals.VERSION_UNKNOWN, *problems.OF_STORE),
 )
 async def read_draft_diff(asked: Asked[NoParameters, models.AgainstQuery]) -> models.Differences:
     """Returns in what the routing of the draft differs from that of a version."""
@@ -141,7 +138,7 @@ def side(against: str) -> Side:
     example=examples.REPORT,
     right=Right.SEE_ROUTING,
     slow=True,
-    problems=_OF_STORE,
+    problems=problems.OF_STORE,
 )
 async def verify_draft(asked: Asked[NoParameters, NoParameters]) -> models.VerifyReport:
     """Looks at every kind of call that can come in the next 400 days, and says whether the draft leaves any without
@@ -165,7 +162,7 @@ async def verify_draft(asked: Asked[NoParameters, NoParameters]) -> models.Verif
     right=Right.PUBLISH,
     tagged=True,
     guarded=True,
-    problems=_OF_STORE,
+    problems=problems.OF_STORE,
 )
 async def approve_draft(asked: Asked[NoParameters, NoParameters]) -> Answered[models.DraftState]:
     """Approves the draft as it is, for the rule of two persons: who publishes must be another. Any edit voids it."""
@@ -187,7 +184,7 @@ async def approve_draft(asked: Asked[NoParameters, NoParameters]) -> Answered[mo
     right=Right.PUBLISH,
     guarded=True,
     slow=True,
-    problems=(refusals.NOT_VERIFIED, refusals.NEEDS_APPROVAL, refusals.PBX_REFUSED, *_OF_STORE),
+    problems=(refusals.NOT_VERIFIED, refusals.NEEDS_APPROVAL, refusals.PBX_REFUSED, *problems.OF_STORE),
 )
 async def publish_draft(sent: Sent[NoParameters, NoParameters, models.Why]) -> models.PublishedVersion:
     """Verifies the draft, loads it into the PBX, and makes it the version in force. The answer comes when service and

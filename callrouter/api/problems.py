@@ -176,6 +176,9 @@ OUT_OF_ORDER = Kind(
     retry_after_s=60,
 )
 
+OF_STORE: tuple[Kind, ...] = (STORAGE_UNAVAILABLE, OUT_OF_ORDER)
+"""What can meet every operation that works on directory, draft and versions."""
+
 CATALOGUE: tuple[Kind, ...] = (
     PARAMETER_UNKNOWN,
     PARAMETER_REPEATED,

@@ -29,7 +29,6 @@ from callrouter.routing.values import AreaCode, Key, Value
 
 surface = Surface()
 
-_OF_STORE = (problems.STORAGE_UNAVAILABLE, problems.OUT_OF_ORDER)
 INLINE_ENTRIES: Final = 200
 """More are looked through beside the loop that serves the calls."""
 _AT_ONCE = "Takes effect at once: the answer comes when the PBX has it."
@@ -212,7 +211,7 @@ def _declare_create(spec: Spec) -> None:
 
 
 def _of_change(spec: Spec) -> tuple[ProblemKind, ...]:
-    return (refusals.PBX_REFUSED, *_OF_STORE) if spec.kind in DIRECTORY else _OF_STORE
+    return (refusals.PBX_REFUSED, *problems.OF_STORE) if spec.kind in DIRECTORY else problems.OF_STORE
 
 
 def _declare_one(spec: Spec) -> None:

@@ -18,7 +18,6 @@ from callrouter.bilingual import Bilingual
 
 surface = Surface()
 
-_OF_STORE: Final = (problems.STORAGE_UNAVAILABLE, problems.OUT_OF_ORDER)
 _UNKNOWN: Final = refusals.VERSION_UNKNOWN
 
 
@@ -31,7 +30,7 @@ _UNKNOWN: Final = refusals.VERSION_UNKNOWN
     response=models.VersionPage,
     example=examples.VERSIONS,
     right=Right.SEE_ROUTING,
-    problems=_OF_STORE,
+    problems=problems.OF_STORE,
 )
 async def list_versions(asked: Asked[NoParameters, models.VersionsQuery]) -> models.VersionPage:
     """Returns the published versions, page by page: who published them, when and why."""
@@ -53,7 +52,7 @@ async def list_versions(asked: Asked[NoParameters, models.VersionsQuery]) -> mod
     right=Right.SEE_ROUTING,
     tagged=True,
     slow=True,
-    problems=(_UNKNOWN, *_OF_STORE),
+    problems=(_UNKNOWN, *problems.OF_STORE),
 )
 async def read_version(asked: Asked[models.VersionPath, NoParameters]) -> Answered[models.VersionWhole]:
     """Returns a version as it was published; it never changes (but for `in_force`). Its directory is that of then."""
@@ -76,7 +75,7 @@ async def read_version(asked: Asked[models.VersionPath, NoParameters]) -> Answer
     example=examples.DIFFERENCES,
     right=Right.SEE_ROUTING,
     slow=True,
-    problems=(_UNKNOWN, *_OF_STORE),
+    problems=(_UNKNOWN, *problems.OF_STORE),
 )
 async def read_version_diff(asked: Asked[models.VersionPath, models.AgainstQuery]) -> models.Differences:
     """Returns in what the routing of a version differs from that of another."""
@@ -98,7 +97,7 @@ async def read_version_diff(asked: Asked[models.VersionPath, models.AgainstQuery
     example=examples.PUBLISHED,
     right=Right.PUBLISH,
     slow=True,
-    problems=(_UNKNOWN, refusals.NOT_VERIFIED, refusals.PBX_REFUSED, *_OF_STORE),
+    problems=(_UNKNOWN, refusals.NOT_VERIFIED, refusals.PBX_REFUSED, *problems.OF_STORE),
 )
 async def roll_back(sent: Sent[models.VersionPath, NoParameters, models.Why]) -> models.PublishedVersion:
     """Publishes what a version had as a new version, with the directory of today. Secrets, duty and the draft are

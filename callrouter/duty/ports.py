@@ -22,12 +22,6 @@ class DutyStore(Protocol):
 class Queues(Protocol):
     """The PBX's queues: the truth of who rings."""
 
-    async def members(self) -> dict[str, dict[str, bool]]:
-        """Return, by ring group, its members (operators' keys) and whether each is paused.
-
-        Raises PbxAway where the PBX does not answer.
-        """
-
     async def reachable(self) -> set[str]:
         """Return the members of any group whose telephone can be rung: it is registered, as far as the PBX knows.
 
@@ -37,7 +31,8 @@ class Queues(Protocol):
     async def set_members(self, wanted: Mapping[str, Mapping[str, bool]]) -> None:
         """Make these the members of each group (both of its queues), paused where True; read back and compared.
 
-        A group that is not named is emptied. Raises PbxAway, or PbxRefused where it does not take them.
+        A group that is not named is emptied when nobody can come there any more. Raises PbxAway, also where the PBX
+        shows something else afterwards: it is tried again.
         """
 
 

@@ -167,7 +167,7 @@ class Duty:
             state = self._after(operator, act, at, f"{operator} (phone)", own=True)
             self._by_phone[operator] = state
             self._take([state])
-        self.table_changed()
+        self._wake.set()
 
     def missed(self, operator: str) -> None:
         """The operator's phone rang, and nobody took the call there nor elsewhere."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -15,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from callrouter.access.chain import FIRST, GENESIS, ChainFault, ChainRow, Head, Verifier, link, payload_hash
 from callrouter.access.model import AuditNote
 from callrouter.access.ports import MAX_AUDIT_PAGE, AuditFilter
+from callrouter.clock import now_us
 from callrouter.storage import tables as t
 from callrouter.storage.columns import clean
 from callrouter.storage.database import Database
@@ -24,11 +24,6 @@ _ONE_AT_A_TIME: Final = 0x1121
 _ROWS: Final = 200
 """Rows read at once."""
 _ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def now_us() -> int:
-    """Return microseconds since 1970 UTC."""
-    return time.time_ns() // 1000
 
 
 @dataclass(frozen=True, slots=True)

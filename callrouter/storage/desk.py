@@ -9,9 +9,10 @@ from dataclasses import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callrouter.access.model import AuditNote
+from callrouter.clock import now_us
 from callrouter.publishing.ports import Change, PastCall, Stored, Version, VersionInfo
 from callrouter.routing.table import RoutingTable
-from callrouter.storage.audit import append, now_us, written
+from callrouter.storage.audit import append, written
 from callrouter.storage.database import Database
 from callrouter.storage.desk_rows import (
     DeskRow,

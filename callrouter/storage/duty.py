@@ -10,9 +10,10 @@ from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callrouter.access.model import AuditNote
+from callrouter.clock import now_us
 from callrouter.duty.model import DutyState, PauseReason, Presence
 from callrouter.storage import tables as t
-from callrouter.storage.audit import append, now_us
+from callrouter.storage.audit import append
 from callrouter.storage.database import Database
 from callrouter.storage.fill import upsert
 

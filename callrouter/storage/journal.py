@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callrouter.calls.records import JournalBatch
+from callrouter.clock import now_us
 from callrouter.storage import tables as t
 from callrouter.storage.database import Database, StorageUnavailable, is_away
 from callrouter.storage.fill import fill, insert_into, upsert
@@ -22,14 +22,10 @@ log = structlog.get_logger(__name__)
 MAX_OFFSETS = 500
 
 
-def _now_us() -> int:
-    return time.time_ns() // 1000
-
-
 class Journal:
     """Stores journal batches (callrouter.calls.ports.JournalStore). Raises StorageUnavailable: try again later."""
 
-    def __init__(self, database: Database, now_us: Callable[[], int] = _now_us) -> None:
+    def __init__(self, database: Database, now_us: Callable[[], int] = now_us) -> None:
         self._database = database
         self._now_us = now_us
 

@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callrouter.access.model import AuditNote
 from callrouter.access.ports import OperatorSecret, TrunkSecret
+from callrouter.clock import now_us
 from callrouter.storage import tables as t
-from callrouter.storage.audit import append, now_us
+from callrouter.storage.audit import append
 from callrouter.storage.database import Database
 from callrouter.storage.fill import upsert
 

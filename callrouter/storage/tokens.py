@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callrouter.access.model import AuditNote, Role
 from callrouter.access.ports import TOUCH_EVERY_US, TokenRecord
+from callrouter.clock import now_us
 from callrouter.storage import tables as t
-from callrouter.storage.audit import append, now_us
+from callrouter.storage.audit import append
 from callrouter.storage.database import Database
 
 

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callrouter.access.model import AuditNote
 from callrouter.bilingual import Bilingual
+from callrouter.clock import now_us
 from callrouter.errors import OperatorError
 from callrouter.publishing.canonical import (
     DoesNotFit,
@@ -33,7 +34,7 @@ from callrouter.routing.directory import Directory
 from callrouter.routing.entries import DIRECTORY, ROUTING, entries, key_of
 from callrouter.routing.table import RoutingTable
 from callrouter.storage import tables as t
-from callrouter.storage.audit import append, now_us
+from callrouter.storage.audit import append
 from callrouter.storage.columns import clean
 from callrouter.storage.database import Database
 from callrouter.storage.desk_rows import EntryRow, Writing, carry_out, entries_of, lock, read_entries

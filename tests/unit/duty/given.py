@@ -99,10 +99,6 @@ class SeenQueues:
         self.asked = 0
         self.gone: set[str] = set()
 
-    async def members(self) -> dict[str, dict[str, bool]]:
-        """Return what was set."""
-        return self.there
-
     async def reachable(self) -> set[str]:
         """Return everyone but those that are gone, or be away."""
         if self.away:
