@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -16,11 +15,9 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-from rich.console import Console
-
 from bench.consult import Answers, consulting
 from bench.rest import ask
-from bench.section import Section, spread
+from bench.section import Section, alone, spread
 from bench.verify import city
 from callrouter.asterisk.plan_codec import encode
 from callrouter.calls.ports import CallOpened, CallRouted, Note
@@ -32,7 +29,7 @@ from callrouter.routing.table import RoutingTable
 from callrouter.storage.database import Database
 from callrouter.storage.writer import NoteWriter
 from demo.centre import Centre
-from tests.pbx.desk import quick_clips
+from demo.clips import quick_clips
 
 RATE: Final = 50
 LIMIT_MS: Final = 50.0
@@ -188,21 +185,5 @@ _HOW: Final = (
 )
 
 
-async def _run(console: Console) -> Section:
-    with tempfile.TemporaryDirectory(prefix="callrouter-lag-") as name:
-        return await measure(Path(name), lambda line: console.print(f"  {line}"), quick=False)
-
-
-def main() -> int:
-    """Measure and tell; 1 where a limit is not held."""
-    console = Console(highlight=False, width=130)
-    section = asyncio.run(_run(console))
-    for row in section.rows:
-        console.print(" | ".join(row))
-    for wrong in section.wrong:
-        console.print(f"[red]went wrong:[/red] {wrong}")
-    return 1 if section.wrong else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(alone(measure))

@@ -9,21 +9,18 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from rich.console import Console
-
 from bench import stream
 from bench.rest import ask
-from bench.section import Section, Spread, spread
+from bench.section import Section, Spread, alone, spread
 from demo.addresses import SIP_PORT
 from demo.centre import Centre
-from tests.pbx.desk import quick_clips
+from demo.clips import quick_clips
 
 RATE: Final = 20
 ROUTES: Final = 1_000
@@ -221,21 +218,5 @@ _HOW: Final = (
 )
 
 
-async def _run(console: Console) -> Section:
-    with tempfile.TemporaryDirectory(prefix="callrouter-publish-") as name:
-        return await measure(Path(name), lambda line: console.print(f"  {line}"), quick=False)
-
-
-def main() -> int:
-    """Measure and tell; 1 where a limit is not held."""
-    console = Console(highlight=False, width=130)
-    section = asyncio.run(_run(console))
-    for row in section.rows:
-        console.print(" | ".join(row))
-    for wrong in section.wrong:
-        console.print(f"[red]went wrong:[/red] {wrong}")
-    return 1 if section.wrong else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(alone(measure))

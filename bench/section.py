@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import tempfile
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+from rich.console import Console
 
 Row = tuple[str, str, str]
 """Figure, measured, limit."""
@@ -48,3 +53,22 @@ def spread(delays_s: Sequence[float]) -> Spread | None:
 
 def _rank(ordered: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def alone(measure: Callable[..., Awaitable[Section]]) -> int:
+    """Measure one part and tell, as its module does when it is run by itself; 1 where a limit is not held.
+
+    measure: takes a folder for what is written, what takes progress, and `quick`
+    """
+    console = Console(highlight=False, width=130)
+
+    async def run() -> Section:
+        with tempfile.TemporaryDirectory(prefix="callrouter-bench-") as name:
+            return await measure(Path(name), lambda line: console.print(f"  {line}"), quick=False)
+
+    section = asyncio.run(run())
+    for row in section.rows:
+        console.print(" | ".join(row))
+    for wrong in section.wrong:
+        console.print(f"[red]went wrong:[/red] {wrong}")
+    return 1 if section.wrong else 0

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from demo.centre import Centre
-from tests.pbx.rig import SHORT_TIMERS, Rig, leftovers, short_clips, unexpected
+from tests.pbx.rig import SHORT_TIMERS, Rig, fresh, leftovers, short_clips
 from tests.pbx.tables import table
 
 _numbers = count(1)
@@ -39,12 +39,8 @@ async def phones(centre: Centre) -> AsyncIterator[Rig]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def rig(phones: Rig) -> AsyncIterator[Rig]:
     """The telephones as they are at the beginning of a test; afterwards nothing may be left over in the PBX."""
-    await phones.reset()
-    before = len(phones.centre.pbx.complaints())
-    yield phones
-    await phones.settle()
-    assert await leftovers(phones) == {}
-    assert unexpected(phones.centre.pbx.complaints()[before:]) == []
+    async with fresh(phones):
+        yield phones
 
 
 @pytest.fixture

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import re
-import struct
 import time
-import wave
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,12 +16,12 @@ from typing import Any, Final
 
 from bench import stream
 from callrouter.asterisk.plan_codec import encode
-from callrouter.prompts.texts import needed
 from callrouter.routing.decide import compile_table, decide
 from callrouter.routing.facts import Facts
 from callrouter.routing.table import RoutingTable
 from demo.addresses import SIP_PORT
 from demo.centre import Centre
+from demo.clips import quick_clips
 from demo.softphone import Softphone
 from tests.pbx.rig import SHORT_TIMERS
 
@@ -92,22 +89,6 @@ def table() -> Document:
 def _agency(key: str, other: str) -> Document:
     contacts = [{"key": "piket", "trunk": key, "number": "100"}, {"key": other, "trunk": key, "number": "200"}]
     return {"key": key, "name": {"id": key.title(), "en": key.title()}, "contacts": contacts}
-
-
-def quick_clips(folder: Path, *tables: Document) -> None:
-    """Record every clip of these tables as a short hum: nothing need be spoken, and no menu takes long."""
-    for given in tables:
-        for clip in needed(RoutingTable.model_validate(given)):
-            path = folder / clip.language.value / f"{clip.plain}.wav"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with wave.open(str(path), "wb") as file:
-                file.setnchannels(1)
-                file.setsampwidth(2)
-                file.setframerate(8000)
-                file.writeframes(_HUM)
-
-
-_HUM: Final = b"".join(struct.pack("<h", int(6000 * math.sin(2 * math.pi * 330 * n / 8000))) for n in range(2000))
 
 
 @asynccontextmanager

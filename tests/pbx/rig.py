@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import re
-import struct
-import wave
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -19,6 +16,7 @@ from callrouter.calls.menu import menu_data
 from callrouter.routing.table import RoutingTable
 from callrouter.routing.values import Language
 from demo.centre import Centre
+from demo.clips import write_hum
 from demo.softphone import Answer, PhoneCall, RingOnly, Softphone
 
 SHORT_TIMERS: Final = {
@@ -49,18 +47,33 @@ def short_clips(folder: Path, table: Mapping[str, Any]) -> None:
     names = ["menu-greeting", "menu-operator", "menu-switch"]
     names += [f"choice-{digits}" for digits in menu_data(given).said]
     for language in Language:
-        (folder / language).mkdir(parents=True, exist_ok=True)
         for name in names:
-            with wave.open(str(folder / language / f"{name}.wav"), "wb") as file:
-                file.setnchannels(1)
-                file.setsampwidth(2)
-                file.setframerate(8000)
-                file.writeframes(_hum(0.25))
+            write_hum(folder / language / f"{name}.wav")
 
 
-def _hum(seconds: float) -> bytes:
-    samples = (int(6000 * math.sin(2 * math.pi * 330 * i / 8000)) for i in range(int(8000 * seconds)))
-    return b"".join(struct.pack("<h", s) for s in samples)
+@contextlib.asynccontextmanager
+async def telephones(folder: Path, table: Mapping[str, Any]) -> AsyncIterator[Rig]:
+    """Run a centre with this table, short timers and short clips; give its telephones after one warm-up call."""
+    short_clips(folder / "state" / "recorded", table)
+    async with Centre(folder, table, timers=SHORT_TIMERS) as centre:
+        made = await Rig.make(centre)
+        await made.warm_up()
+        yield made
+
+
+@contextlib.asynccontextmanager
+async def fresh(phones: Rig, *, harmless: str = "") -> AsyncIterator[Rig]:
+    """Give the telephones as they are at the beginning of a test; afterwards nothing may be left over in the PBX.
+
+    harmless: part of a line of the PBX's log that the tests provoke
+    """
+    await phones.reset()
+    before = len(phones.centre.pbx.complaints())
+    yield phones
+    await phones.settle()
+    assert await leftovers(phones) == {}
+    new = unexpected(phones.centre.pbx.complaints()[before:])
+    assert [line for line in new if not harmless or harmless not in line] == []
 
 
 @dataclass

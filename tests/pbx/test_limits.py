@@ -12,9 +12,17 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from demo.centre import Centre
 from demo.softphone import PhoneCall, Reject, RingOnly
-from tests.pbx.rig import BPBD, CALLER, DAMKAR, SELULER, SHORT_TIMERS, Rig, leftovers, short_clips, talk, unexpected
+from tests.pbx.rig import (
+    BPBD,
+    CALLER,
+    DAMKAR,
+    SELULER,
+    Rig,
+    fresh,
+    talk,
+    telephones,
+)
 from tests.pbx.tables import table
 from tests.pbx.test_agency import call_of, results
 
@@ -51,24 +59,16 @@ def narrow() -> dict[str, Any]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def phones(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
     """A centre with narrow trunks, and its telephones."""
-    folder = tmp_path_factory.mktemp("narrow")
-    short_clips(folder / "state" / "recorded", narrow())
-    async with Centre(folder, narrow(), timers=SHORT_TIMERS) as centre:
-        made = await Rig.make(centre)
-        await made.warm_up()
+    async with telephones(tmp_path_factory.mktemp("narrow"), narrow()) as made:
         yield made
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def rig(phones: Rig) -> AsyncIterator[Rig]:
     """The telephones as they are at the beginning of a test; afterwards nothing may be left over in the PBX."""
-    await phones.reset()
-    before = len(phones.centre.pbx.complaints())
-    yield phones
-    await phones.settle()
-    assert await leftovers(phones) == {}
+    async with fresh(phones):
+        yield phones
     assert "trunk" not in await phones.centre.pbx.rx("group show channels")
-    assert unexpected(phones.centre.pbx.complaints()[before:]) == []
 
 
 async def filled(rig: Rig, number: str) -> list[PhoneCall]:

@@ -13,9 +13,8 @@ from typing import Any, Final
 import pytest
 import pytest_asyncio
 
-from demo.centre import Centre
 from demo.softphone import Softphone
-from tests.pbx.rig import SHORT_TIMERS, Rig, leftovers, short_clips, sipp_command, unexpected
+from tests.pbx.rig import Rig, fresh, sipp_command, telephones
 from tests.pbx.sipp import SippResult, sipp
 from tests.pbx.tables import table
 from tests.pbx.test_agency import call_of
@@ -87,25 +86,16 @@ def located() -> dict[str, Any]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def phones(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
     """A centre one of whose carriers tells where its callers are, and its telephones."""
-    folder = tmp_path_factory.mktemp("located")
-    short_clips(folder / "state" / "recorded", located())
-    async with Centre(folder, located(), timers=SHORT_TIMERS) as centre:
-        made = await Rig.make(centre)
-        await made.warm_up()
+    async with telephones(tmp_path_factory.mktemp("located"), located()) as made:
         yield made
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def rig(phones: Rig) -> AsyncIterator[Rig]:
     """The telephones as they are at the beginning of a test; afterwards nothing may be left over in the PBX."""
-    await phones.reset()
-    await phones.on_duty(phones.op1)
-    before = len(phones.centre.pbx.complaints())
-    yield phones
-    await phones.settle()
-    assert await leftovers(phones) == {}
-    harmless = "Failed to find end-delimiter"
-    assert [c for c in unexpected(phones.centre.pbx.complaints()[before:]) if harmless not in c] == []
+    async with fresh(phones, harmless="Failed to find end-delimiter"):
+        await phones.on_duty(phones.op1)
+        yield phones
 
 
 @contextlib.asynccontextmanager

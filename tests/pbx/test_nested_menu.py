@@ -9,7 +9,17 @@ import pytest
 import pytest_asyncio
 
 from demo.centre import Centre
-from tests.pbx.rig import BPBD, CALLER, DAMKAR, OP1, SHORT_TIMERS, Rig, leftovers, short_clips, talk, unexpected
+from tests.pbx.rig import (
+    BPBD,
+    CALLER,
+    DAMKAR,
+    OP1,
+    SHORT_TIMERS,
+    Rig,
+    fresh,
+    talk,
+    telephones,
+)
 from tests.pbx.tables import VILLAGES, nested
 from tests.pbx.test_agency import call_of
 
@@ -19,23 +29,15 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def phones(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
     """A centre with a menu behind a digit, and its telephones."""
-    folder = tmp_path_factory.mktemp("nested")
-    short_clips(folder / "state" / "recorded", nested())
-    async with Centre(folder, nested(), timers=SHORT_TIMERS) as centre:
-        made = await Rig.make(centre)
-        await made.warm_up()
+    async with telephones(tmp_path_factory.mktemp("nested"), nested()) as made:
         yield made
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def rig(phones: Rig) -> AsyncIterator[Rig]:
     """The telephones as they are at the beginning of a test; afterwards nothing may be left over in the PBX."""
-    await phones.reset()
-    before = len(phones.centre.pbx.complaints())
-    yield phones
-    await phones.settle()
-    assert await leftovers(phones) == {}
-    assert unexpected(phones.centre.pbx.complaints()[before:]) == []
+    async with fresh(phones):
+        yield phones
 
 
 async def test_digit_of_the_second_menu_reaches_the_agency_of_that_village(rig: Rig, number: str) -> None:
