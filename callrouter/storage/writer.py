@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from uuid import UUID
 
 import structlog
@@ -18,6 +19,9 @@ from callrouter.storage.refused import store_refused
 
 BATCH = 200
 """Notes in one transaction."""
+GATHER_S = 0.2
+"""How long the first note waits for others. A transaction costs milliseconds of the loop that serves the calls, with
+one note nearly as many as with fifty; and it would fall into the moment in which the PBX dials."""
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
 WARN_AT = 0.7
@@ -72,6 +76,7 @@ class NoteWriter:
         """Write notes until cancelled. While the database is away they stay queued, and it is tried again."""
         while True:
             await self._came.wait()
+            await self._gather()
             batch = [self._queue[i] for i in range(min(BATCH, len(self._queue)))]
             await self._write(batch)
             for _ in batch:
@@ -93,6 +98,11 @@ class NoteWriter:
         finally:
             self._hurry.clear()
         return True
+
+    async def _gather(self) -> None:
+        if len(self._queue) < BATCH:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), GATHER_S)
 
     async def _write(self, batch: Sequence[Note]) -> None:
         pause = FIRST_PAUSE_S
