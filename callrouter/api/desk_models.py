@@ -90,6 +90,16 @@ class AgainstQuery(Parameters):
     )
 
 
+class WhyQuery(Parameters):
+    """Why a version is published, where the body is a table."""
+
+    why: str = Field(
+        min_length=1, max_length=500, description="For the history and the audit; one line.", examples=["PMI joins"]
+    )
+
+    _line = field_validator("why")(one_line)
+
+
 class PublishedVersion(Answer):
     """A publication that went through."""
 

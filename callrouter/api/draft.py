@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from callrouter.access.model import Right
 from callrouter.api import bodies, problems, refusals
@@ -70,15 +71,19 @@ async def import_draft(sent: Sent[NoParameters, NoParameters, models.WholeTable]
     """Replaces directory and draft by those of a whole table: all of it, or nothing. The directory takes effect at
     once; the routing half is a draft until published. A name that the version in force uses cannot be taken away.
     """
-    publishing = sent.management.publishing
-    etag = sent.seen.seen(publishing.draft().sha256)
+    etag = seen(sent)
+    table = await given_table(sent)
+    with refusing(sent, at="/body"):
+        return _state(await sent.management.publishing.import_table(table, etag, sent.by))
+
+
+async def given_table(sent: Sent[Any, Any, models.WholeTable]) -> RoutingTable:
+    """Return the table that a request's body is. Raises ApiProblem with all that is wrong with it."""
     try:
-        table = await publishing.read_table(sent.raw)
+        return await sent.management.publishing.read_table(sent.raw)
     except TableError as error:
         found = (Problem(p.pointer, p.sentence, p.remedy) for p in error.problems)
         raise ApiProblem(*bodies.told(found)) from None
-    with refusing(sent, at="/body"):
-        return _state(await publishing.import_table(table, etag, sent.by))
 
 
 @surface.do(
@@ -97,7 +102,7 @@ async def import_draft(sent: Sent[NoParameters, NoParameters, models.WholeTable]
 )
 async def discard_draft(asked: Asked[NoParameters, NoParameters]) -> Answered[models.DraftState]:
     """Makes the draft the version in force again. The directory stays as it is."""
-    etag = _seen(asked)
+    etag = seen(asked)
     with refusing(asked, "in_force", unknown=refusals.VERSION_UNKNOWN, at=""):
         return _state(await asked.management.publishing.discard(etag, asked.by))
 
@@ -166,7 +171,7 @@ async def verify_draft(asked: Asked[NoParameters, NoParameters]) -> models.Verif
 )
 async def approve_draft(asked: Asked[NoParameters, NoParameters]) -> Answered[models.DraftState]:
     """Approves the draft as it is, for the rule of two persons: who publishes must be another. Any edit voids it."""
-    etag = _seen(asked)
+    etag = seen(asked)
     with refusing(asked):
         return _state(await asked.management.publishing.approve(etag, asked.by))
 
@@ -191,12 +196,13 @@ async def publish_draft(sent: Sent[NoParameters, NoParameters, models.Why]) -> m
     PBX have it: the next call is routed by it. Calls that are up keep the plan they have. Where anything stands
     against it, everything is as before.
     """
-    etag = _seen(sent)
+    etag = seen(sent)
     with refusing(sent):
         return answers.published(await sent.management.publishing.publish(etag, sent.body.why, sent.by))
 
 
-def _seen(asked: Asked[NoParameters, NoParameters]) -> str:
+def seen(asked: Asked[Any, Any]) -> str:
+    """Return the hash of the draft, where the request says that it has seen that. Raises ApiProblem (412)."""
     return asked.seen.seen(asked.management.publishing.draft().sha256)
 
 

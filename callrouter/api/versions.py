@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import Final
 
 from callrouter.access.model import Right
-from callrouter.api import cursor, problems, refusals
+from callrouter.api import bodies, cursor, problems, refusals
 from callrouter.api import desk_answers as answers
 from callrouter.api import desk_examples as examples
 from callrouter.api import desk_models as models
 from callrouter.api.desk_answers import refusing
-from callrouter.api.draft import side
+from callrouter.api.draft import given_table, seen, side
 from callrouter.api.models import NoParameters
 from callrouter.api.operation import Answered, Asked, Body, Sent, Surface
+from callrouter.api.resource_examples import TABLE_DATA
 from callrouter.bilingual import Bilingual
+from callrouter.routing.table import RoutingTable
 
 surface = Surface()
 
@@ -39,6 +42,35 @@ async def list_versions(asked: Asked[NoParameters, models.VersionsQuery]) -> mod
     return models.VersionPage(
         items=[answers.version_row(info) for info in found], next=cursor.encode(found[-1].number) if full else None
     )
+
+
+@surface.send(
+    "POST",
+    "/api/v1/versions",
+    tag="versions",
+    summary=Bilingual("Impor dan terbitkan tabel lengkap", "Import and publish a whole table"),
+    path_model=NoParameters,
+    query=models.WhyQuery,
+    body=Body(models.WholeTable, examples={"table": TABLE_DATA}, limit=bodies.TABLE_BYTES, described=RoutingTable),
+    response=models.PublishedVersion,
+    example=examples.PUBLISHED,
+    right=Right.PUBLISH,
+    status=HTTPStatus.CREATED,
+    guarded=True,
+    slow=True,
+    problems=(refusals.NOT_VERIFIED, refusals.NEEDS_APPROVAL, refusals.PBX_REFUSED, *problems.OF_STORE),
+)
+async def import_and_publish(
+    sent: Sent[NoParameters, models.WhyQuery, models.WholeTable],
+) -> Answered[models.PublishedVersion]:
+    """Replaces directory and draft by those of a whole table and publishes it: all of it, or nothing. If-Match names
+    the draft that is replaced. Where two persons are asked for, the table must be the draft that the other approved.
+    """
+    etag = seen(sent)
+    table = await given_table(sent)
+    with refusing(sent, at="/body"):
+        done = await sent.management.publishing.import_and_publish(table, etag, sent.query.why, sent.by)
+    return Answered(answers.published(done), location=f"/api/v1/versions/{done.number}")
 
 
 @surface.get(

@@ -117,6 +117,34 @@ async def test_a_publication_is_a_version_that_calls_are_routed_by(client: Clien
     assert (await client.ask(DRAFT)).json["changed"] is False
 
 
+async def test_a_whole_table_is_imported_and_published_at_once(client: Client, managed: Managed) -> None:
+    before = await client.ask(DRAFT)
+    table = before.json["table"]
+    table["routing"]["areas"].append(OTHER[Kind.AREAS])
+    headers = {"If-Match": before.headers["ETag"]}
+    reply = await client.ask("/api/v1/versions?why=an+area", method="POST", json=table, headers=headers)
+    assert (reply.status, reply.json["number"], reply.headers["Location"]) == (201, 2, "/api/v1/versions/2")
+    assert managed.pbx.routes_by is not None
+    assert managed.pbx.routes_by[0] == 2
+    after = await client.ask(DRAFT)
+    assert OTHER[Kind.AREAS]["code"] in [area["code"] for area in after.json["table"]["routing"]["areas"]]
+    again = await client.ask("/api/v1/versions?why=an+area", method="POST", json=table, headers=headers)
+    assert (again.status, again.json["code"]) == (412, "changed_meanwhile")
+
+
+async def test_of_a_whole_table_that_cannot_be_published_nothing_is_imported(client: Client) -> None:
+    before = await client.ask(DRAFT)
+    table = before.json["table"]
+    for route in table["routing"]["routes"]:
+        route["locked"] = True
+    headers = {"If-Match": before.headers["ETag"]}
+    reply = await client.ask("/api/v1/versions?why=so", method="POST", json=table, headers=headers)
+    assert (reply.status, reply.json["code"]) == (422, "not_verified"), reply.text
+    assert (await client.ask(DRAFT)).json == before.json
+    unsaid = await client.ask("/api/v1/versions", method="POST", json=table, headers=headers)
+    assert (unsaid.status, unsaid.json["pointer"]) == (400, "/query/why"), unsaid.text
+
+
 async def test_a_draft_that_strands_callers_is_refused_with_what_was_found(client: Client, managed: Managed) -> None:
     await lock_everything(client)
     report = await client.ask(f"{DRAFT}/verify", method="POST")
