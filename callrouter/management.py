@@ -31,6 +31,7 @@ from callrouter.duty.ports import PbxAway
 from callrouter.duty.roster import Roster
 from callrouter.duty.service import Duty
 from callrouter.errors import OperatorError
+from callrouter.incidents.views import StorageUnavailable
 from callrouter.plane import LivePlane
 from callrouter.publishing.ports import PbxRefused
 from callrouter.publishing.publication import PublishingOffice
@@ -162,6 +163,7 @@ class Managed:
                     await self._look.wait()
             logged_in = self._look.is_set()
             self._look.clear()
+            await self._settle()
             if not self._loader.connected or (self.plane.shown and not logged_in):
                 pause = AGAIN_S
                 continue
@@ -171,6 +173,20 @@ class Managed:
                 # Calls are served without it: a defect here must not end the service.
                 log.exception("table.show_error")
             pause = AGAIN_S if self.plane.shown or logged_in else min(2 * pause, AGAIN_AT_MOST_S)
+
+    async def _settle(self) -> None:
+        """A commit whose answer was lost is made live as soon as the database tells of it, not at the next edit."""
+        try:
+            await self.publishing.settle()
+        except StorageUnavailable:
+            pass  # it is told by the health of the database, and asked again
+        except PbxRefused as error:
+            log.warning("table.not_settled", why=error.why.en)
+        except OperatorError as error:
+            log.warning("table.not_settled", why=error.said.en)
+        except Exception:
+            # Calls are served without it: a defect here must not end the service.
+            log.exception("table.settle_error")
 
     def not_shown(self) -> Bilingual | None:
         """Return why a PBX that can be reached is not known to show the table in force; None: it is, or away."""

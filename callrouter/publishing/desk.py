@@ -226,6 +226,19 @@ class RoutingDesk:
 
         await self._edit(work, as_held=True)
 
+    async def settle(self) -> None:
+        """Where nobody knows whether the last write was carried out, find out: what is stored is made live.
+
+        Raises StorageUnavailable, PbxRefused, OperatorError, with the doubt as before.
+        """
+        if not self._doubtful:
+            return
+
+        async def work(held: Held) -> tuple[Held, None]:
+            return held, None
+
+        await self._edit(work)
+
     async def _edit(self, work: Work[T], *, as_held: bool = False) -> T:
         """Do `work` alone. Once begun it goes on to its end, also where nobody waits for it any more.
 

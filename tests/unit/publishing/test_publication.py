@@ -192,6 +192,24 @@ async def test_commit_that_nobody_can_know_of_is_looked_up_at_the_next_edit() ->
     assert office.pbx.routes_by == office.desk.live
 
 
+async def test_commit_that_nobody_can_know_of_goes_live_by_itself_as_soon_as_the_database_tells() -> None:
+    office = await a_published_office()
+    sha256 = await edited(office)
+    office.store.before, office.store.after = storage_is_away("load"), storage_is_away("commit")
+    with pytest.raises(StorageUnavailable):
+        await office.desk.publish(sha256, WHY, SITI)
+    with pytest.raises(StorageUnavailable):
+        await office.desk.settle()
+    assert office.desk.live[0] == 1
+    office.store.before = lambda _: None
+    await office.desk.settle()
+    assert office.pbx.routes_by == office.desk.live
+    assert office.desk.live[0] == 2
+    acts = list(office.pbx.acts)
+    await office.desk.settle()
+    assert office.pbx.acts == acts
+
+
 async def test_crash_between_loading_and_committing_leaves_the_version_in_force() -> None:
     office = await a_published_office()
     sha256 = await edited(office)
