@@ -9,13 +9,17 @@ set -eu
 in_english
 
 SUITE=forky
-PACKAGES=asterisk,espeak-ng,sip-tester
+# faketime turns the clock of tests; of prometheus only the tool stays that tries alert rules.
+PACKAGES=asterisk,espeak-ng,sip-tester,faketime,prometheus
 
 if [ "$1" = demo ] && system_pbx; then
     exit 0
 fi
 
-whole() { new_enough "$(cat .pbx/VERSION 2>/dev/null)" && in_folder .pbx usr/sbin/asterisk -V >/dev/null 2>&1; }
+whole() {
+    [ "$(cat .pbx/PACKAGES 2>/dev/null)" = "$PACKAGES" ] &&
+        new_enough "$(cat .pbx/VERSION 2>/dev/null)" && in_folder .pbx usr/sbin/asterisk -V >/dev/null 2>&1
+}
 if whole; then
     exit 0
 fi
@@ -52,6 +56,10 @@ in_folder "$new" usr/bin/espeak-ng --path="$(echo "$new"/usr/lib/*/espeak-ng-dat
 for extra in share/man share/info share/locale share/lintian share/perl share/perl5 lib/python3 lib/python3.*; do
     drop "$new/usr/$extra"
 done
+for extra in bin/prometheus share/prometheus share/javascript share/fonts share/nodejs; do
+    drop "$new/usr/$extra"
+done
+echo "$PACKAGES" >"$new/PACKAGES"
 echo "$version" >"$new/VERSION"
 drop .pbx
 mv "$new" .pbx
