@@ -39,7 +39,7 @@ new=.pbx.new
 trap 'drop "$new"' EXIT
 trap 'exit 130' INT TERM HUP
 
-unpack_debian "$log" "Unpacking Asterisk from Debian $SUITE into .pbx (about 100 MB to fetch)" "$SUITE" "$new" \
+unpack_debian "$log" "Unpacking Asterisk from Debian $SUITE into .pbx (about 130 MB to fetch)" "$SUITE" "$new" \
     --mode=fakechroot --variant=extract --include="$PACKAGES" ||
     stage_failed "$log" "unpacking Asterisk: $(why_not_unpacked "$log" "$SUITE")"
 
