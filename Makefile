@@ -37,7 +37,7 @@ setup:  ## All that the tests need, without running them
 
 test: setup  ## All checks and all tests
 	@checks=0; $(MAKE) --no-print-directory --keep-going check || checks=1; \
-	scripts/with-pbx.sh test $(BIN)/python -m pytest -n 4 --dist loadfile $(PYTEST_ARGS); tests=$$?; \
+	scripts/with-pbx.sh test $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS); tests=$$?; \
 	[ $$checks -eq 0 ] || echo "make check failed: see above."; \
 	exit $$((checks || tests))
 
