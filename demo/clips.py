@@ -14,16 +14,17 @@ from callrouter.prompts.texts import needed
 from callrouter.routing.table import RoutingTable
 
 HUM_S = 0.25
+HUM_HZ = 330
 
 
-def write_hum(path: Path) -> None:
-    """Write a quarter of a second of a hum, as the PBX plays it."""
+def write_hum(path: Path, *, seconds: float = HUM_S, hz: int = HUM_HZ) -> None:
+    """Write a hum, as the PBX plays it. hz: a tone of ``demo.softphone.tones`` is known by telephones."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(8000)
-        file.writeframes(_hum())
+        file.writeframes(_hum(seconds, hz))
 
 
 def quick_clips(folder: Path, *tables: Mapping[str, Any]) -> None:
@@ -34,6 +35,6 @@ def quick_clips(folder: Path, *tables: Mapping[str, Any]) -> None:
 
 
 @functools.cache
-def _hum() -> bytes:
-    samples = (int(6000 * math.sin(2 * math.pi * 330 * n / 8000)) for n in range(int(8000 * HUM_S)))
+def _hum(seconds: float, hz: int) -> bytes:
+    samples = (int(6000 * math.sin(2 * math.pi * hz * n / 8000)) for n in range(int(8000 * seconds)))
     return b"".join(struct.pack("<h", sample) for sample in samples)

@@ -6,25 +6,18 @@ last resort. The caller reaches it by two digits: the round in which it is calle
 
 from __future__ import annotations
 
-import struct
-import wave
 from dataclasses import dataclass
-from math import pi, sin
-from pathlib import Path
 from typing import Any, Final
 
 from callrouter.routing.plan import Announce, Dial, Record, Ring, Step
-from callrouter.routing.values import Language
 from demo.softphone import Answer, Reject, RingOnly
 from demo.softphone.model import Behaviour
-from tests.pbx.rig import SHORT_TIMERS, short_clips
+from tests.pbx.rig import SHORT_TIMERS, TOLD_S
 
 Document = dict[str, Any]
 CALLER, AKHIR, P1, P2, P3, OP1, OP2, OP3 = 600, 1000, 1150, 1300, 1550, 1800, 2150, 2300
 TONES: Final = {"akhir": AKHIR, "p1": P1, "p2": P2, "p3": P3, "op1": OP1, "op2": OP2, "op3": OP3}
 TIMERS: Final = SHORT_TIMERS | {"short_talk_s": 2}
-TOLD_S: Final = 1.0
-"""How long the clip lasts that says what the call is about."""
 WAIT_S: Final = 3
 
 MEANS: Final[dict[str, dict[str, str]]] = {
@@ -245,22 +238,3 @@ def table() -> Document:
 
 def _menu(name: str, options: list[Document]) -> Document:
     return {"key": name, "name": {"id": "uji", "en": "trial"}, "languages": ["id"], "options": options}
-
-
-def clips(folder: Path) -> None:
-    """Record what would take long to say, into `folder`."""
-    short_clips(folder, table())
-    names = ["leave-message", "no-operator", "message-thanks", "goodbye", "stay-on-line", "press-1-to-accept"]
-    lengths = dict.fromkeys(names, 0.5) | {f"told-{key(case)}": TOLD_S for case in CASES}
-    for language in Language:
-        for name, seconds in lengths.items():
-            _hum(folder / language / f"{name}.wav", seconds)
-
-
-def _hum(path: Path, seconds: float) -> None:
-    samples = (int(6000 * sin(2 * pi * 330 * n / 8000)) for n in range(int(8000 * seconds)))
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(8000)
-        file.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from bench import digits
-from callrouter.calls.menu import menu_data
+from callrouter.prompts.texts import Kind, needed
 from callrouter.routing.table import RoutingTable
-from callrouter.routing.values import Language
 from demo.centre import Centre
 from demo.clips import write_hum
 from demo.softphone import Answer, PhoneCall, RingOnly, Softphone
@@ -39,16 +38,31 @@ EXPECTED_WARNINGS: Final = (
     "has invalid UTF-8 characters",  # a caller's name is not what it should be; it is replaced
 )
 CALLER, EARLY, DAMKAR, BPBD, SELULER, OP1, OP2, SUNYI = 600, 1000, 1150, 1300, 1550, 1800, 2150, 2300
+LAST: Final = 2450
+"""The tone of the clip that tells an operator that he was the last."""
+TOLD_S: Final = 1.0
+"""How long the clip lasts that says to an agency or operator what a call is about."""
+SAID_S: Final = 0.5
+"""How long any other clip lasts, but those of the menu."""
 
 
 def short_clips(folder: Path, table: Mapping[str, Any]) -> None:
-    """Record the menus anew: half-second clips, so that a menu nobody answers is soon over."""
-    given = RoutingTable.model_validate(table)
-    names = ["menu-greeting", "menu-operator", "menu-switch"]
-    names += [f"choice-{digits}" for digits in menu_data(given).said]
-    for language in Language:
-        for name in names:
-            write_hum(folder / language / f"{name}.wav")
+    """Record every clip that is spoken anew, so that nobody listens longer than a test has to.
+
+    A menu's are as short as can be, for it has many; what an agency is told is long enough to hang up meanwhile.
+    "You were the last" is a tone of its own, by which a telephone knows it.
+    """
+    menu_only = ("menu-", "choice-")
+    for clip in needed(RoutingTable.model_validate(table)):
+        if clip.kind is not Kind.SPEECH:
+            continue
+        file = folder / clip.language.value / f"{clip.plain}.wav"
+        if clip.plain == "duty-last":
+            write_hum(file, seconds=SAID_S, hz=LAST)
+        elif clip.plain.startswith(menu_only):
+            write_hum(file)
+        else:
+            write_hum(file, seconds=TOLD_S if clip.plain.startswith("told-") else SAID_S)
 
 
 @contextlib.asynccontextmanager
@@ -71,9 +85,12 @@ async def fresh(phones: Rig, *, harmless: str = "") -> AsyncIterator[Rig]:
     before = len(phones.centre.pbx.complaints())
     yield phones
     await phones.settle()
-    assert await leftovers(phones) == {}
-    new = unexpected(phones.centre.pbx.complaints()[before:])
-    assert [line for line in new if not harmless or harmless not in line] == []
+    left = await leftovers(phones)
+    assert left == {}, left
+    new = [
+        line for line in unexpected(phones.centre.pbx.complaints()[before:]) if not harmless or harmless not in line
+    ]
+    assert new == [], new
 
 
 @dataclass

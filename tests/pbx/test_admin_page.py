@@ -21,7 +21,7 @@ from callrouter.api.server import OPERATIONS
 from demo.addresses import SIP_PORT
 from demo.centre import Centre
 from demo.softphone import Account, Answer, PhoneCall, Softphone
-from tests.pbx.rig import talk
+from tests.pbx.rig import short_clips, talk
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "admin.md"
 BLOCK_S: Final = 60.0
@@ -195,6 +195,7 @@ class Scene:
 
 @contextlib.asynccontextmanager
 async def scene(folder: Path) -> AsyncIterator[Scene]:
+    short_clips(folder / "centre" / "state" / "recorded", table())
     async with Centre(folder / "centre", table()) as centre, contextlib.AsyncExitStack() as phones:
         citizen, damkar = await asyncio.gather(centre.phone("telco", TELCO), centre.phone("damkar", DAMKAR))
         address = centre.addresses.host(PMI_ADDRESS)

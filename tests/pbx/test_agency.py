@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from demo.softphone import Answer, DeadPeer, Reject, RingOnly
-from tests.pbx.rig import BPBD, CALLER, DAMKAR, OP1, SELULER, SUNYI, Rig, sipp_command, talk
+from tests.pbx.rig import BPBD, CALLER, DAMKAR, OP1, SELULER, SUNYI, TOLD_S, Rig, sipp_command, talk
 from tests.pbx.sipp import sipp_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -161,7 +161,7 @@ async def test_caller_hanging_up_frees_the_agency_that_is_being_told_at_once(rig
     assert call_of(incident)["human_at"] is None
 
 
-@pytest.mark.parametrize("after_s", [0.1, 4.0], ids=["while told", "when joined"])
+@pytest.mark.parametrize("after_s", [0.1, TOLD_S + 0.5], ids=["while told", "when joined"])
 async def test_agency_that_hangs_up_at_once_is_followed_by_the_next_step(
     rig: Rig, number: str, after_s: float
 ) -> None:
@@ -201,7 +201,7 @@ async def test_agency_that_redirects_or_refuses_leads_to_an_operator(
 
 async def test_human_who_presses_1_wins_against_a_voicemail(rig: Rig, number: str) -> None:
     await rig.damkar.behave(Answer(0.1))
-    await rig.seluler.behave(Answer(0.5, digits=((3.5, "1"),)))
+    await rig.seluler.behave(Answer(0.5, digits=((TOLD_S, "1"),)))
     call = await rig.press(number, "4")
     machine = await rig.damkar.until_incoming(within=5)
     human = await rig.seluler.until_incoming(within=5)

@@ -36,19 +36,20 @@ from tests.pbx.conforming import (
     TONES,
     WAVES,
     Case,
-    clips,
     digits,
     in_wave,
     label,
     meaning,
     table,
 )
-from tests.pbx.rig import unexpected, until
+from tests.pbx.rig import short_clips, unexpected, until
 from tests.pbx.sipp import sipp_server
 
 SLACK_S = 0.6
 """Between a time-out of the PBX and the moment that it writes down, on a machine that has other work."""
 LONGEST_S = 40.0
+FIRST_WITH_LAST_RESORT = 2
+"""The first round in which the last resort's operator has a telephone: before, a case needs that he has none."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,13 @@ class Stage:
     async def play(self, wave: int) -> dict[str, Told]:
         """Call every case of a round side by side; return what became of each, by its name."""
         cases = in_wave(wave)
-        for name, phone in self.phones.items():
+        for phone in self.phones.values():
             await phone.behave(Answer(0.1))
             phone.forget()
-            if name == "op3" and wave > 1:
-                await phone.register()
+        if wave == FIRST_WITH_LAST_RESORT:
+            # Once: to log in anew is, for a moment, to have no telephone.
+            await self.phones["op3"].register()
+        await asyncio.gather(*(self._can_be_rung(operator) for operator in self._on_duty(wave)))
         for case in cases:
             for name, behaviour in case.by:
                 await self.phones[name].behave(behaviour)
@@ -83,6 +86,24 @@ class Stage:
         explained = await asyncio.gather(*(self._explained(c, call) for c, call in zip(cases, calls, strict=True)))
         told = map(Told, calls, reports, explained)
         return {case.name: one for case, one in zip(cases, told, strict=True)}
+
+    def _on_duty(self, wave: int) -> set[str]:
+        """Return the operators who have a telephone in that round."""
+        there = set(OPERATORS.values()) & set(self.phones)
+        return there if wave >= FIRST_WITH_LAST_RESORT else there - {"op3"}
+
+    async def _can_be_rung(self, operator: str) -> None:
+        """Wait until both queues of his group hold his telephone for one that can be rung, and him for not paused."""
+        (group,) = (group for group, one in OPERATORS.items() if one == operator)
+        async with asyncio.timeout(15):
+            for queue in (group, f"{group}.last"):
+                while not await self._is_free(queue, operator):
+                    await asyncio.sleep(0.05)
+
+    async def _is_free(self, queue: str, operator: str) -> bool:
+        shown = await self.centre.pbx.rx(f"queue show {queue}")
+        (line,) = [line for line in shown.splitlines() if f"(PJSIP/{operator})" in line]
+        return "Not in use" in line and "(paused" not in line
 
     async def _call(self, case: Case) -> CallReport:
         """Ring 112 and choose the case; hang up when somebody talks, or wait until the PBX does."""
@@ -153,7 +174,7 @@ def number(case: Case) -> str:
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     """A centre with the cases' table, and all who are called."""
     folder = tmp_path_factory.mktemp("conformance")
-    clips(folder / "state" / "recorded")
+    short_clips(folder / "state" / "recorded", table())
     async with AsyncExitStack() as ends:
         centre = await ends.enter_async_context(Centre(folder, table(), timers=TIMERS))
         prefix = sipp_command(centre.settings.pbx_root)

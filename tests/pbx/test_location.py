@@ -126,7 +126,7 @@ async def calling(rig: Rig, number: str, *, trunk: str = "telco", **keys: str) -
             "before": keys.get("before", ""),
             "after": keys.get("after", ""),
         },
-        settings={"digit": "4", "digit_after_ms": 700, "talk_ms": 4000},
+        settings={"digit": "4", "digit_after_ms": 700, "talk_ms": 2500},
         within=20,
     )
 

@@ -17,6 +17,7 @@ from tests.pbx.rig import (
     SHORT_TIMERS,
     Rig,
     fresh,
+    short_clips,
     talk,
     telephones,
 )
@@ -122,8 +123,9 @@ async def test_digit_of_the_first_menu_still_means_what_it_says(rig: Rig, number
 async def test_where_operators_come_first_nobody_is_asked_and_every_plan_is_at_hand(
     tmp_path_factory: pytest.TempPathFactory, number: str
 ) -> None:
-    folder = tmp_path_factory.mktemp("first")
-    async with Centre(folder, nested(mode="operator_first"), timers=SHORT_TIMERS) as centre:
+    folder, first = tmp_path_factory.mktemp("first"), nested(mode="operator_first")
+    short_clips(folder / "state" / "recorded", first)
+    async with Centre(folder, first, timers=SHORT_TIMERS) as centre:
         rig = await Rig.make(centre)
         await rig.reset()
         await rig.on_duty(rig.op1)

@@ -6,7 +6,6 @@ taken stands in the PBX's files as that one value, and everything else is as wit
 
 from __future__ import annotations
 
-import copy
 import ipaddress
 import json
 import re
@@ -89,7 +88,8 @@ def spelled(at: tuple[Any, ...]) -> str:
     return "/".join(map(str, at))
 
 
-PLACES: Final = [at for at, _ in texts(HARMLESS)]
+TEXTS: Final = dict(texts(HARMLESS))
+PLACES: Final = list(TEXTS)
 NAMED: Final = [at for at in PLACES if "name" in at[-2:]]
 
 
@@ -248,8 +248,7 @@ def base() -> Made:
 
 def text_at(at: tuple[Any, ...]) -> str:
     """Return the text of the harmless table at that place."""
-    (usual,) = (text for place, text in texts(HARMLESS) if place == at)
-    return usual
+    return TEXTS[at]
 
 
 def text_in(table: RoutingTable, at: tuple[Any, ...]) -> str:
@@ -258,13 +257,16 @@ def text_in(table: RoutingTable, at: tuple[Any, ...]) -> str:
     return text
 
 
+_WRITTEN: Final = json.dumps(HARMLESS)
+
+
 def with_text(at: tuple[Any, ...], value: str) -> Document:
     """Return the harmless table with `value` at that place, and wherever else the same thing is named."""
-    document = copy.deepcopy(HARMLESS)
+    document: Document = json.loads(_WRITTEN)
     usual = text_at(at)
     places = [at]
     if usual in NAMES:
-        places = [place for place, text in texts(HARMLESS) if usual in text.split("/")]
+        places = [place for place, text in TEXTS.items() if usual in text.split("/")]
     for place in places:
         part: Any = document
         for step in place[:-1]:
