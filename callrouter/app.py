@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import faulthandler
 import gc
 import os
 import resource
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -24,32 +26,45 @@ from callrouter.asterisk.ami import AmiEvent, AmiLink, AmiRefused, AmiUnavailabl
 from callrouter.asterisk.check import PbxCheck
 from callrouter.asterisk.dialplan import Dialplan, arrival, invite_with_location
 from callrouter.asterisk.hep import Captured, HepReceiver
+from callrouter.asterisk.living import living_calls
 from callrouter.asterisk.loader import PbxLoader
 from callrouter.asterisk.locations import Locations
 from callrouter.asterisk.pbx_secrets import PbxSecrets, read_secrets
 from callrouter.asterisk.queues import AmiQueues
 from callrouter.asterisk.refusals import OwnAddresses, Refusals
+from callrouter.asterisk.variables import CALL
 from callrouter.asterisk.watch import STATUS_VARIABLES, Watch
 from callrouter.bilingual import Bilingual, reason
 from callrouter.calls.board import Board
 from callrouter.calls.journal import JournalReader
 from callrouter.calls.ports import CallRefused
+from callrouter.calls.reconcile import Look, Reconciler, Unseen
 from callrouter.calls.records import DutyActed
-from callrouter.calls.session import Sessions, Snapshot, snapshot_of
+from callrouter.calls.session import Exit, Sessions, Snapshot, snapshot_of
 from callrouter.clock import SystemClock
+from callrouter.disk import DiskWatch
 from callrouter.duty.roster import Roster
 from callrouter.errors import OperatorError
+from callrouter.gauges import Parts, show
 from callrouter.health import ServiceHealth
-from callrouter.listening import SERVICE, cannot_listen, require_free
+from callrouter.listening import SERVICE, cannot_listen, own_address, require_free
+from callrouter.loopwatch import LoopWatch
 from callrouter.management import Kept, Managed, kept
+from callrouter.metrics import CountedJournal, Metrics
+from callrouter.notify import Supervisor
 from callrouter.prepare import published, require_rendered
+from callrouter.probe_record import LastProbe
 from callrouter.prompts import build as prompts
 from callrouter.routing.table import RoutingTable
+from callrouter.selfcheck import SelfCheck, rehearsed_trunk
 from callrouter.settings import Settings
+from callrouter.storage.callbacks import Callbacks
 from callrouter.storage.database import Database
 from callrouter.storage.incidents import Incidents
 from callrouter.storage.journal import Journal
+from callrouter.storage.opencalls import CallsWithoutEnd
 from callrouter.storage.refused import RefusedInvites
+from callrouter.storage.setaside import SetAsideLines
 from callrouter.storage.versions import Versions
 from callrouter.storage.writer import NoteWriter
 
@@ -82,15 +97,39 @@ class Service:
         self._to_free: asyncio.Queue[str] = asyncio.Queue(FREE_QUEUE)
         self._live = snapshot_of(version, table)
         self._roster = _roster(self._live)
-        clock = SystemClock()
+        clock = self._clock = SystemClock()
         self.hands = _link(settings, "hands", self._keys, self._on_event, self._hands_login)
         self.keeper = _link(settings, "keeper", self._keys, lambda _event: None, self._keeper_login)
         loader = PbxLoader(settings, self._keys, self.keeper, self.hands)
-        self.managed = Managed(settings, stores, loader, AmiQueues(self.hands), self._go_live, lambda: self._roster)
+        self.managed = Managed(
+            settings,
+            stores,
+            loader,
+            AmiQueues(self.hands),
+            self._go_live,
+            lambda: self._roster,
+            lambda: self._live,
+        )
         duty = self.managed.duty
+        self.metrics = Metrics()
         self.writer = NoteWriter(database, settings.writer_queue)
-        self.journal = JournalReader(settings.journal_dir, settings.node, Journal(database), self._by_phone)
+        self.journal = JournalReader(
+            settings.journal_dir,
+            settings.node,
+            CountedJournal(Journal(database), self.metrics),
+            self._by_phone,
+            settings.journal_keep_days,
+        )
         self.board = Board()
+        self.reconciler = Reconciler(
+            settings.node,
+            CallsWithoutEnd(database),
+            self._look_at_pbx,
+            self.journal.taken,
+            self.board.live,
+            clock,
+            lambda: self.hands.lost_at,
+        )
         self._sessions = Sessions(lambda: self._live, self.writer, clock, duty.staffed)
         self._watch = Watch(
             self.board,
@@ -111,7 +150,21 @@ class Service:
             peers=frozenset(settings.agi_peers),
             max_sessions=settings.max_sessions,
             handler=self._serve,
+            rehearse=self._rehearse,
+            own=own_address(settings.agi_host),
         )
+        self.consultation = SelfCheck(
+            own_address(settings.agi_host),
+            lambda: self.agi.port,
+            self._keys.agi,
+            settings.node,
+            lambda: rehearsed_trunk(self._live.compiled.table),
+            within_s=settings.timers.lease_s,
+        )
+        self.loop_watch = LoopWatch()
+        self.disk = DiskWatch({"journal": settings.journal_dir, "recordings": settings.recordings_dir})
+        self.probe = LastProbe(settings.probe_file)
+        self._supervisor = Supervisor(lambda: self.consultation.fresh, self._in_words, settings.language)
         self.refusals = Refusals(
             settings.node,
             OwnAddresses(settings.sip_host, settings.sip_port),
@@ -128,6 +181,7 @@ class Service:
         )
         self._check = PbxCheck(self.keeper, self.hands, f"{settings.ami_host}:{settings.ami_port}")
         self.api = self._api()
+        self._show_gauges()
 
     def _api(self) -> ApiServer:
         settings, managed = self._settings, self.managed
@@ -139,18 +193,53 @@ class Service:
             self.journal,
             lambda: self._live.compiled.version,
             managed.not_shown,
+            failsafe=managed.failsafe,
+            consultation=self.consultation,
+            probe=self.probe,
+            disk=self.disk,
         )
         return ApiServer(
             settings.api_host,
             settings.api_port,
             incidents=Incidents(self._database),
             refused_calls=RefusedInvites(self._database),
+            callbacks=Callbacks(self._database, lambda: self._live.compiled.urgency),
+            set_aside=SetAsideLines(self._database),
             live=self.board,
             health=health,
+            measured=self.metrics.text,
             management=Management(managed.publishing, managed.secrets, managed.duty, managed.tokens, managed.audit),
             language=settings.language,
             tls=server_context(settings.api_tls_cert, settings.api_tls_key) if settings.api_tls_cert else None,
         )
+
+    def _show_gauges(self) -> None:
+        managed = self.managed
+        parts = Parts(
+            agi=self.agi,
+            links=(self.hands, self.keeper),
+            board=self.board,
+            writer=self.writer,
+            journal=self.journal,
+            reconciler=self.reconciler,
+            sessions=self._sessions,
+            watch=self._watch,
+            duty=managed.duty,
+            consultation=self.consultation,
+            loop=self.loop_watch,
+            disk=self.disk,
+            probe=self.probe,
+            failsafe=managed.failsafe,
+            hep=self.hep,
+            refusals=self.refusals,
+            locations=self.locations,
+            connections=(lambda: self.api.connections, self.api.limits.connections),
+            to_free=(self._to_free.qsize, FREE_QUEUE),
+            sources=lambda: managed.throttled,
+            version=lambda: self._live.compiled.version,
+            shown=lambda: managed.plane.shown,
+        )
+        show(self.metrics, parts, self._settings.max_sessions)
 
     async def open(self) -> None:
         """Read what is kept. Raises StorageUnavailable, OperatorError."""
@@ -177,9 +266,14 @@ class Service:
                     ("journal", self.journal.run()),
                     ("ami-hands", self.hands.run()),
                     ("ami-keeper", self.keeper.run()),
+                    ("reconcile", self.reconciler.run()),
+                    ("disk", self.disk.run()),
                     ("free", self._free()),
                     ("duty", self._follow_duty()),
                     ("managed", self.managed.run()),
+                    ("failsafe", self.managed.failsafe.run()),
+                    ("loop-watch", self.loop_watch.run()),
+                    ("probe", self.probe.run()),
                     ("audit-heads", heads.keep(self.managed.audit.trail, self.managed.audit.file)),
                 )
             ]
@@ -187,11 +281,16 @@ class Service:
                 await self._check.at_start()
                 await self._listen()
                 self.managed.let_in()
+                await self.consultation.once()
                 # What was built stays: a full collection over it would stop every call for tens of milliseconds.
                 gc.collect()
                 gc.freeze()
+                asking = tasks.create_task(self.consultation.run(), name="consultation")
+                running += [asking, tasks.create_task(self._supervisor.run(), name="supervisor")]
                 log.info("service.ready", version=__version__, pid=os.getpid())
+                self._supervisor.ready()
                 await self._stop.wait()
+                asking.cancel()
                 await self._wind_down()
             finally:
                 for task in running:
@@ -214,7 +313,10 @@ class Service:
 
     async def _wind_down(self) -> None:
         log.info("service.stopping", calls=len(self.board))
-        await self.agi.stop(SESSION_GRACE_S)
+        self._supervisor.stopping()
+        # Ports first: the next service may be waiting for them, and a caller who is refused goes on at once.
+        self.hep.stop()
+        await asyncio.gather(self.agi.stop(SESSION_GRACE_S), self.api.stop())
         await self.writer.flush(FLUSH_S)
 
     async def _serve(self, session: AgiSession) -> None:
@@ -222,13 +324,32 @@ class Service:
         came = arrival(session.args, env.get("agi_channel", ""), env.get("agi_uniqueid", ""))
         invite = invite_with_location(session.args)
         located = self.locations.of(came.trunk, invite) if invite else None
-        await self._sessions.serve(came, Dialplan(session), located)
+        begun = time.perf_counter()
+        if await self._sessions.serve(came, Dialplan(session), located) is Exit.HANDED_OVER:
+            self.metrics.consulted.observe(time.perf_counter() - begun)
+
+    async def _rehearse(self, session: AgiSession) -> None:
+        await self._sessions.rehearse(arrival(session.args, "", ""), Dialplan(session))
+
+    def _in_words(self) -> Bilingual:
+        calls = len(self.board)
+        if self._stop.is_set():
+            return Bilingual(
+                f"Berhenti; {calls} panggilan diteruskan oleh PBX.", f"Stopping; the PBX goes on with {calls} calls."
+            )
+        if not self.consultation.fresh:
+            return Bilingual(
+                "Konsultasi tidak dijawab: PBX melayani panggilan sendiri.",
+                "Consultations get no answer: the PBX serves calls alone.",
+            )
+        return Bilingual(f"Melayani; {calls} panggilan berlangsung.", f"Serving; {calls} calls are up.")
 
     def _seen(self, captured: Captured) -> None:
         self.locations.see(captured)
         self.refusals.see(captured)
 
     async def _hands_login(self) -> None:
+        self.reconciler.logged_in()
         status = await self.hands.action("Status", listing="StatusComplete", Variables=",".join(STATUS_VARIABLES))
         self._watch.resynchronise(status)
         self.managed.duty.table_changed()
@@ -247,7 +368,19 @@ class Service:
             log.warning("duty.journal_not_read_yet")
         await self.managed.duty.run()
 
+    async def _look_at_pbx(self) -> Look:
+        asked, login = self._clock.now_us(), self.hands.counters.logins
+        if not self.keeper.connected:
+            raise Unseen("one of the two links to the PBX is down")
+        try:
+            status = await self.hands.action("Status", listing="StatusComplete", Variables=CALL)
+        except (AmiUnavailable, AmiRefused) as error:
+            raise Unseen(str(error)) from None
+        return Look(asked, living_calls(status), login)
+
     def _on_event(self, event: AmiEvent) -> None:
+        if event.name == "FullyBooted" and (up := event.fields.get("Uptime", "")).isdigit():
+            self.reconciler.booted(float(up))
         self._watch.on_event(event)
 
     def _go_live(self, snapshot: Snapshot) -> None:
@@ -365,6 +498,8 @@ def _require_journal(folder: Path) -> None:
 
 async def serve(settings: Settings) -> None:
     """Run the service until SIGTERM or SIGINT."""
+    # A watchdog's SIGABRT leaves where every thread was.
+    faulthandler.enable()
     _room_for_connections()
     sys.setswitchinterval(SWITCH_S)
     service = await build(settings)

@@ -5,24 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
-from callrouter import __version__, prepare, settings_page, up
-from callrouter.app import serve as serve_forever
-from callrouter.asterisk.pbx import find
-from callrouter.cli_access import audit, operators, tokens
-from callrouter.cli_common import LANGUAGE, load, run
+from callrouter import __version__
+from callrouter.cli_common import LANGUAGE, load, on_demand, run
 from callrouter.cli_common import said as _
-from callrouter.cli_routes import routes
-from callrouter.doctor import examine
 from callrouter.errors import OperatorError
-from callrouter.incidents.views import StorageUnavailable
-from callrouter.storage.revisions import unavailable
-
-T = TypeVar("T")
-
 
 app = typer.Typer(
     help=_(
@@ -33,10 +23,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a defect's traceback goes to a log; and locals may hold secrets
 )
 pbx = typer.Typer(help=_("PBX di samping layanan.", "The PBX beside the service."), no_args_is_help=True)
-app.add_typer(routes, name="routes")
-app.add_typer(operators, name="operators")
-app.add_typer(tokens, name="tokens")
-app.add_typer(audit, name="audit")
+
+
+def _add(name: str, module: str, told: str) -> None:
+    group = typer.Typer(cls=on_demand(f"callrouter.{module}", name), help=told, no_args_is_help=True)
+    app.add_typer(group, name=name)
+
+
+_add("routes", "cli_routes", _("Tabel perutean.", "The routing table."))
+_add("operators", "cli_access", _("Akun telepon operator.", "Accounts of operators' phones."))
+_add("tokens", "cli_access", _("Token akses REST.", "Tokens for the REST surface."))
+_add("audit", "cli_access", _("Jejak audit.", "The audit trail."))
 app.add_typer(pbx, name="pbx")
 
 
@@ -49,14 +46,8 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except OperatorError as error:
-        _end(error)
-    except StorageUnavailable as error:
-        _end(unavailable(error))
-
-
-def _end(error: OperatorError) -> None:
-    typer.echo(error.message(LANGUAGE), err=True)
-    sys.exit(2)
+        typer.echo(error.message(LANGUAGE), err=True)
+        sys.exit(2)
 
 
 @app.command(help=_("Cetak versi.", "Print the version."))
@@ -68,7 +59,9 @@ def version() -> None:
 @app.command("settings", help=_("Cetak halaman semua pengaturan.", "Print the page of all settings."))
 def print_settings() -> None:
     """Print the page of all settings."""
-    typer.echo(settings_page.page(), nl=False)
+    from callrouter.settings_page import page
+
+    typer.echo(page(), nl=False)
 
 
 @app.command(
@@ -79,7 +72,10 @@ def print_settings() -> None:
 )
 def serve() -> None:
     """Serve calls until SIGTERM."""
-    run(serve_forever(load()))
+    settings = load()
+    from callrouter.app import serve as serve_forever
+
+    run(serve_forever(settings))
 
 
 @app.command(
@@ -90,7 +86,10 @@ def serve() -> None:
 )
 def migrate() -> None:
     """Bring the database to the revision that this version needs."""
-    revision = run(prepare.migrate_database(load()))
+    settings = load()
+    from callrouter.state import migrate_database
+
+    revision = run(migrate_database(settings))
     typer.echo(_(f"basis data ada di revisi {revision}", f"database is at revision {revision}"))
 
 
@@ -98,6 +97,8 @@ def migrate() -> None:
 def prompts() -> None:
     """Make the spoken clips of the published table."""
     loaded = load()
+    from callrouter import prepare
+
     _number, table = run(prepare.table_in_force(loaded))
     run(prepare.make_prompts(loaded, table, typer.echo))
 
@@ -112,6 +113,8 @@ def prompts() -> None:
 def pbx_render() -> None:
     """Write the complete configuration of the PBX into the state folder."""
     loaded = load()
+    from callrouter import prepare
+
     number, table = run(prepare.table_in_force(loaded))
     asterisk, _keys = run(prepare.render_pbx(loaded, table, number))
     main_file = loaded.pbx_dir / "etc" / "asterisk.conf"
@@ -128,7 +131,10 @@ def pbx_render() -> None:
 def pbx_run() -> None:
     """Become the PBX with the rendered configuration."""
     loaded = load()
-    prepare.require_rendered(loaded)
+    from callrouter.asterisk.pbx import find
+    from callrouter.prepare import require_rendered
+
+    require_rendered(loaded)
     asterisk = run(find(loaded.pbx_root))
     environment = dict(os.environ) | ({"TZ": loaded.asterisk_timezone} if loaded.asterisk_timezone else {})
     words = [*asterisk.command, "-f", "-C", str(loaded.pbx_dir / "etc" / "asterisk.conf")]
@@ -154,7 +160,10 @@ def run_up(
     ] = None,
 ) -> None:
     """Start PBX and service together."""
-    run(up.up(load(), table, typer.echo))
+    settings = load()
+    from callrouter.up import up
+
+    run(up(settings, table, typer.echo))
 
 
 @app.command(
@@ -165,7 +174,36 @@ def run_up(
 )
 def doctor() -> None:
     """Examine the running PBX."""
-    if not examine(load(), typer.echo):
+    settings = load()
+    from callrouter.doctor import examine
+
+    if not examine(settings, typer.echo):
+        raise typer.Exit(1)
+
+
+@app.command(
+    help=_(
+        "Telepon uji ke 112 melalui menu, rencana, dan failsafe PBX yang berjalan. Tidak ada telepon yang berdering, "
+        "dan tidak tercatat sebagai panggilan. Kode keluar 0: baik; 1: ada tahap yang gagal; 2: tidak dapat diuji.",
+        "Make a test call to 112 through menu, plan and failsafe of the running PBX. Nobody's telephone rings, and "
+        "it is counted nowhere. Exit code 0: well; 1: a stage failed; 2: it could not be tried.",
+    )
+)
+def probe(
+    press: Annotated[
+        str, typer.Option(help=_("Tombol yang ditekan di menu.", "Keys that are pressed in the menu."))
+    ] = "",
+    trunk: Annotated[
+        str | None,
+        typer.Option(help=_("Trunk asal panggilan uji.", "The trunk that the call comes in by.")),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=_("Keluaran JSON.", "JSON output."))] = False,
+) -> None:
+    """Make a test call through the running PBX."""
+    settings = load()
+    from callrouter.cli_probe import run_probe
+
+    if not run(run_probe(settings, press, trunk, as_json, typer.echo, LANGUAGE)):
         raise typer.Exit(1)
 
 

@@ -20,11 +20,9 @@ from callrouter.access.tokens import BadRequest, Tokens
 from callrouter.bilingual import Bilingual
 from callrouter.cli_common import LANGUAGE, load, run
 from callrouter.cli_common import said as _
-from callrouter.client import running_service
 from callrouter.clock import now_us
-from callrouter.desk_access import opened
 from callrouter.errors import OperatorError
-from callrouter.prepare import new_account, this_user
+from callrouter.person import this_user
 from callrouter.routing.entries import Kind
 from callrouter.storage.audit import AuditTrail
 from callrouter.storage.database import Database
@@ -36,9 +34,9 @@ SUBJECTS: Final = {Role.OPERATOR: Kind.OPERATORS, Role.AGENCY: Kind.AGENCIES}
 """Whose keys the subjects of these roles are."""
 
 
-tokens = typer.Typer(help=_("Token akses REST.", "Tokens for the REST surface."), no_args_is_help=True)
-operators = typer.Typer(help=_("Akun telepon operator.", "Accounts of operators' phones."), no_args_is_help=True)
-audit = typer.Typer(help=_("Jejak audit.", "The audit trail."), no_args_is_help=True)
+tokens = typer.Typer(no_args_is_help=True)
+operators = typer.Typer(no_args_is_help=True)
+audit = typer.Typer(no_args_is_help=True)
 
 
 async def _with_tokens(loaded: settings.Settings, work: Callable[[Tokens], Awaitable[T]]) -> T:
@@ -87,6 +85,8 @@ async def _created(
 ) -> tuple[TokenRecord, str]:
     try:
         if subject is not None and (kind := SUBJECTS.get(role)) is not None:
+            from callrouter.desk_access import opened  # only the names of a table need it
+
             async with opened(loaded) as office:
                 office.entry(kind, subject)
         return await _with_tokens(loaded, lambda made: made.issue(name, role, subject, days, this_user()))
@@ -137,6 +137,9 @@ def secret(operator: Annotated[str, typer.Argument(help=_("Kuncinya.", "His key.
 
 
 async def _new_secret(loaded: settings.Settings, operator: str) -> str:
+    from callrouter.client import running_service
+    from callrouter.prepare import new_account
+
     service = await running_service(loaded)
     return await service.new_operator_secret(operator) if service else await new_account(loaded, operator)
 

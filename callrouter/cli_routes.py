@@ -21,7 +21,7 @@ from callrouter.cli_common import said as _
 from callrouter.client import Service, running_service
 from callrouter.desk_access import opened, verified_file
 from callrouter.errors import OperatorError
-from callrouter.prepare import this_user
+from callrouter.person import this_user
 from callrouter.publishing.exporting import exported
 from callrouter.publishing.importing import table_content
 from callrouter.publishing.ports import Side
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-routes = typer.Typer(help=_("Tabel perutean.", "The routing table."), no_args_is_help=True)
+routes = typer.Typer(no_args_is_help=True)
 
 _Version = Annotated[
     int | None, typer.Option("--version", min=1, help=_("Versi nomor ini.", "The version of that number."))
@@ -310,8 +310,11 @@ async def _imported_here(office: PublishingOffice, table: RoutingTable, seen: st
 
 
 async def _imported_there(service: Service, table: RoutingTable, seen: str, why: str | None) -> int | None:
-    answer = await service.put_draft(table.model_dump(mode="json"), seen)
-    return None if why is None else int((await service.publish(answer.etag, why)).body["number"])
+    document = table.model_dump(mode="json")
+    if why is None:
+        await service.put_draft(document, seen)
+        return None
+    return int((await service.publish_table(document, seen, why)).body["number"])
 
 
 @routes.command(

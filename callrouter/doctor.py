@@ -10,6 +10,7 @@ from uuid import uuid4
 from callrouter.asterisk.render import read_secrets
 from callrouter.asterisk.witness import Witness
 from callrouter.bilingual import Bilingual
+from callrouter.listening import exposed, exposure
 from callrouter.prepare import require_rendered
 from callrouter.settings import Settings
 
@@ -28,6 +29,8 @@ def examine(settings: Settings, say: Say) -> bool:
     def tell(in_indonesian: str, in_english: str) -> None:
         say(Bilingual(in_indonesian, in_english).said(settings.language))
 
+    for part in exposed(settings):
+        say(exposure(settings, part).said(settings.language))
     keys = read_secrets(settings.secrets_dir)
     ticket = uuid4().hex
     done = threading.Event()

@@ -7,14 +7,19 @@ from collections.abc import Callable
 from callrouter.asterisk.agi import AgiServer
 from callrouter.asterisk.ami import AmiLink
 from callrouter.asterisk.check import PbxCheck
-from callrouter.bilingual import Bilingual
+from callrouter.asterisk.failsafe_keeper import FailsafeKeeper
+from callrouter.bilingual import Bilingual, joined
 from callrouter.calls.journal import JournalReader
 from callrouter.calls.live import Check
+from callrouter.disk import DiskWatch, Level
 from callrouter.incidents.views import StorageUnavailable
+from callrouter.probe_record import LastProbe
+from callrouter.selfcheck import SelfCheck
 from callrouter.storage.database import Database
 from callrouter.storage.versions import Versions
 
 OK = Bilingual("Berfungsi.", "Works.")
+_NEVER = Bilingual("Belum pernah dijawab.", "Never answered yet.")
 
 
 class ServiceHealth:
@@ -29,6 +34,11 @@ class ServiceHealth:
         journal: JournalReader,
         version: Callable[[], int],
         refused: Callable[[], Bilingual | None],
+        *,
+        failsafe: FailsafeKeeper,
+        consultation: SelfCheck,
+        probe: LastProbe,
+        disk: DiskWatch,
     ) -> None:
         self._versions = Versions(database)
         self._hands = hands
@@ -37,10 +47,24 @@ class ServiceHealth:
         self._journal = journal
         self._version = version
         self._refused = refused
+        self._failsafe = failsafe
+        self._consultation = consultation
+        self._probe = probe
+        self._disk = disk
 
     async def checks(self) -> list[Check]:
         """Return the state of every part."""
-        return [await self._database(), self._ami(), self._listener(), self._reader(), self._table()]
+        return [
+            await self._database(),
+            self._ami(),
+            self._listener(),
+            self._consulted(),
+            self._reader(),
+            self._room(),
+            self._table(),
+            self._failsafe.check(),
+            self._probe.check(),
+        ]
 
     async def _database(self) -> Check:
         try:
@@ -62,6 +86,18 @@ class ServiceHealth:
             return Check("agi", False, Bilingual("Tidak menerima panggilan PBX.", "Not listening for the PBX."))
         return Check("agi", True, OK)
 
+    def _consulted(self) -> Check:
+        asked = self._consultation
+        age, why = asked.age_s, asked.why
+        if asked.fresh and age is not None:
+            took = Bilingual(
+                f"Dijawab {age:.1f} detik yang lalu dalam {asked.took_ms:.0f} ms.",
+                f"Answered {age:.1f} s ago within {asked.took_ms:.0f} ms.",
+            )
+            return Check("consultation", True, took)
+        said = joined(" ", (_NEVER if age is None else _since(age), *((why,) if why else ())))
+        return Check("consultation", False, said)
+
     def _reader(self) -> Check:
         if self._journal.failing:
             return Check(
@@ -69,7 +105,19 @@ class ServiceHealth:
                 False,
                 Bilingual("Jurnal menunggu; tidak ada yang hilang.", "The journal waits; nothing of it is lost."),
             )
+        if count := self._journal.set_aside:
+            return Check(
+                "journal",
+                True,
+                Bilingual(
+                    f"Berfungsi. {count} baris disisihkan sejak layanan mulai: lihat /api/v1/journal/set-aside.",
+                    f"Works. Lines set aside since the start: {count}, see /api/v1/journal/set-aside.",
+                ),
+            )
         return Check("journal", True, OK)
+
+    def _room(self) -> Check:
+        return Check("disk", self._disk.level is not Level.CRITICAL, self._disk.in_words())
 
     def _table(self) -> Check:
         if (why := self._refused()) is not None:
@@ -77,3 +125,7 @@ class ServiceHealth:
         return Check(
             "table", True, Bilingual(f"Versi {self._version()} berlaku.", f"Version {self._version()} is in force.")
         )
+
+
+def _since(age: float) -> Bilingual:
+    return Bilingual(f"Terakhir dijawab {age:.0f} detik yang lalu.", f"Last answered {age:.0f} s ago.")

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import socket
 from collections.abc import Iterable
 from typing import Final, Literal
+
+import structlog
 
 from callrouter.bilingual import Bilingual, reason
 from callrouter.errors import OperatorError
 from callrouter.settings import Settings
 
+log = structlog.get_logger(__name__)
+
 Part = Literal["sip", "ami", "agi", "api", "hep"]
 """What listens, as its settings are called: ``CALLROUTER_<PART>_HOST`` and ``_PORT``."""
 SERVICE: Final[tuple[Part, ...]] = ("agi", "api", "hep")
 PBX: Final[tuple[Part, ...]] = ("sip", "ami")
+_ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where something listens on all, ask it here
 _KINDS: Final[dict[Part, tuple[socket.SocketKind, ...]]] = {
     "sip": (socket.SOCK_DGRAM, socket.SOCK_STREAM),
     "hep": (socket.SOCK_DGRAM,),
@@ -29,9 +35,38 @@ _WHO: Final[dict[Part, Bilingual]] = {
 }
 
 
+def own_address(host: str) -> str:
+    """Return where this machine reaches what listens on `host`: loopback, where that is every address."""
+    return _ANY.get(host, host)
+
+
+def exposed(settings: Settings) -> tuple[Part, ...]:
+    """Return what listens on more than this machine though it is meant for it alone (`allow_public_bind`)."""
+    inside: tuple[Part, ...] = ("agi", "ami", "api", "hep")
+    return tuple(part for part in inside if not ipaddress.ip_address(getattr(settings, f"{part}_host")).is_loopback)
+
+
+def exposure(settings: Settings, part: Part) -> Bilingual:
+    """Return the warning for a part of `exposed`."""
+    who, where = _WHO[part], f"{getattr(settings, f'{part}_host')} port {getattr(settings, f'{part}_port')}"
+    return Bilingual(
+        f"PERINGATAN: {who.id} dapat dijangkau dari luar mesin ini, di {where}. Jaringan itu harus tertutup bagi "
+        f"pihak lain; jika tidak, atur CALLROUTER_{part.upper()}_HOST=127.0.0.1.",
+        f"WARNING: {who.en} can be reached from outside this machine, at {where}. That network must be closed to "
+        f"others; if it is not, set CALLROUTER_{part.upper()}_HOST=127.0.0.1.",
+    )
+
+
 def require_free(settings: Settings, parts: Iterable[Part]) -> None:
-    """Raise OperatorError for the first of `parts` whose address cannot be had now. Leaves nothing open."""
-    for part in parts:
+    """Raise OperatorError for the first of `parts` whose address cannot be had now. Leaves nothing open.
+
+    Warns in the log of each that can be reached from outside this machine and is not meant to be.
+    """
+    wanted = tuple(parts)
+    for part in exposed(settings):
+        if part in wanted:
+            log.warning("listening.exposed", part=part, note=exposure(settings, part).en)
+    for part in wanted:
         host, port = getattr(settings, f"{part}_host"), getattr(settings, f"{part}_port")
         for kind in _KINDS.get(part, (socket.SOCK_STREAM,)):
             try:

@@ -20,6 +20,7 @@ from callrouter.access.ports import AuditFilter
 from callrouter.access.throttle import Throttle
 from callrouter.access.tokens import Tokens
 from callrouter.asterisk import files
+from callrouter.asterisk.failsafe_keeper import FailsafeKeeper
 from callrouter.asterisk.loader import PbxLoader
 from callrouter.asterisk.pbx_secrets import Credentials
 from callrouter.asterisk.queues import AmiQueues
@@ -91,6 +92,7 @@ class Managed:
 
     go_live: takes the snapshot that calls are to be decided by from now on
     roster:  the roster of the table in force
+    live:    the snapshot that calls are decided by now
     """
 
     def __init__(
@@ -101,13 +103,22 @@ class Managed:
         queues: AmiQueues,
         go_live: Callable[[Snapshot], None],
         roster: Callable[[], Roster],
+        live: Callable[[], Snapshot],
     ) -> None:
         self._local = settings.cli_token_file
         self._loader = loader
         self._look = asyncio.Event()
         token = secrets.token_urlsafe(32)
         self.secrets = CredentialDesk(stores.secrets, stores.vault, stores.credentials, self._show, now_us)
-        self.plane = LivePlane(settings, loader, lambda: self.secrets.known, go_live, lambda: self.publishing.live[1])
+        self.failsafe = FailsafeKeeper(settings.failsafe_dir, live)
+        self.plane = LivePlane(
+            settings,
+            loader,
+            lambda: self.secrets.known,
+            go_live,
+            lambda: self.publishing.live[1],
+            self.failsafe,
+        )
         self.publishing = PublishingOffice(
             stores.desk,
             self.plane,
@@ -116,11 +127,17 @@ class Managed:
             two_person=settings.two_person,
         )
         self.duty = Duty(stores.duty, _Asked(queues, roster), roster, now_us)
-        self.tokens = Tokens(stores.tokens, Throttle(time.monotonic), now_us, local=token, there=self._there)
+        self._throttle = Throttle(time.monotonic)
+        self.tokens = Tokens(stores.tokens, self._throttle, now_us, local=token, there=self._there)
         self.audit = CheckedAudit(stores.audit, settings.audit_heads)
         self._token = token
         self.refused: Bilingual | None = None
         """Why the PBX did not take the table in force when it was last brought to it; None where it did."""
+
+    @property
+    def throttled(self) -> int:
+        """Addresses from which tokens were guessed of late."""
+        return len(self._throttle)
 
     def _there(self, role: Role, subject: str) -> bool:
         """Whether whom a token is for is still there: who has left sees nothing more."""
@@ -213,7 +230,7 @@ class Managed:
         """
         try:
             async with asyncio.timeout(CLOSE_S):
-                await self.publishing.close()
+                await asyncio.gather(self.publishing.close(), self.failsafe.close())
         except TimeoutError:
             log.warning("publishing.not_done", within_s=CLOSE_S)
         if self._local.exists() and self._local.read_text() == self._token:

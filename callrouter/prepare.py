@@ -4,63 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import getpass
-import os
 import shlex
 import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
-from callrouter.access.model import Principal, Role
-from callrouter.asterisk import doctor_script
+from callrouter.asterisk import doctor_script, failsafe_files
+from callrouter.asterisk.failsafe import failsafe_data
 from callrouter.asterisk.files import cannot_write
 from callrouter.asterisk.fits import require_fits
 from callrouter.asterisk.pbx import Asterisk, Pbx, find
 from callrouter.asterisk.pbx_secrets import Credentials, PbxSecrets, read_secrets
 from callrouter.asterisk.render import render, selftest_path
-from callrouter.bilingual import Bilingual, reason
+from callrouter.bilingual import Bilingual
 from callrouter.clock import now_us
 from callrouter.credentials import CredentialDesk, kept
 from callrouter.desk_access import opened
 from callrouter.errors import OperatorError
+from callrouter.person import this_user
 from callrouter.prompts import build as prompts
 from callrouter.publishing.importing import read_table
 from callrouter.routing.entries import DIRECTORY, Kind, canonical, entries, ordered
 from callrouter.routing.table import RoutingTable
 from callrouter.settings import Settings
+from callrouter.state import migrate_database
 from callrouter.storage.database import Database
-from callrouter.storage.revisions import migrate
 from callrouter.storage.secrets import SecretTables
 from callrouter.storage.versions import Versions
 from callrouter.vault import Vault
 
 Say = Callable[[str], None]
-
-
-def make_state(settings: Settings) -> None:
-    """Make the state folder. Raises OperatorError if that is not possible."""
-    try:
-        settings.state.mkdir(parents=True, exist_ok=True, mode=0o750)
-    except OSError as error:
-        why = reason(error)
-        raise OperatorError(
-            Bilingual(
-                f"Folder data {settings.state} tidak dapat dibuat: {why.id}.",
-                f"The state folder {settings.state} cannot be made: {why.en}.",
-            ),
-            Bilingual(
-                "Atur CALLROUTER_STATE ke folder yang boleh ditulis oleh pengguna ini.",
-                "Set CALLROUTER_STATE to a folder this user may write.",
-            ),
-        ) from None
-
-
-async def migrate_database(settings: Settings) -> str:
-    """Bring the database to the revision of this code and return it."""
-    if settings.database_url is None:
-        make_state(settings)
-    return await asyncio.to_thread(migrate, settings.database)
 
 
 async def publish_file(settings: Settings, path: Path) -> int:
@@ -88,15 +63,6 @@ def live_is(live: RoutingTable, table: RoutingTable) -> bool:
             for k in DIRECTORY
         )
     )
-
-
-def this_user() -> Principal:
-    """Return who runs this command on this machine, as the audit shows him."""
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):  # a container may run as a number that has no name
-        name = f"uid {os.getuid()}"
-    return Principal(f"cli:{name}", Role.ADMIN)
 
 
 async def make_accounts(settings: Settings, table: RoutingTable) -> dict[str, str]:
@@ -178,19 +144,37 @@ async def make_prompts(settings: Settings, table: RoutingTable, say: Say) -> Non
 
 
 async def render_pbx(settings: Settings, table: RoutingTable, version: int) -> tuple[Asterisk, PbxSecrets]:
-    """Write the PBX's configuration; return the Asterisk it is for, and the secrets in it."""
+    """Write the PBX's configuration and its failsafe; return the Asterisk it is for, and the secrets in it."""
     asterisk = await find(settings.pbx_root)
     keys = read_secrets(settings.secrets_dir)
     script = Path(doctor_script.__file__)
     selftest = selftest_path(settings)
     async with _credential_desk(settings) as desk:
         render(settings, table, version, keys, desk.known, asterisk.files)
+    await write_failsafe(settings, table, version)
     try:
         selftest.write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(script))}\n")
         selftest.chmod(0o755)
     except OSError as error:
         raise cannot_write(selftest, error) from None
     return asterisk, keys
+
+
+async def write_failsafe(settings: Settings, table: RoutingTable, version: int) -> None:
+    """Write what the PBX goes on by without a service, and let it count: also before any service has run.
+
+    Raises OperatorError.
+    """
+
+    def make() -> None:
+        data = failsafe_data(table, version, datetime.now(UTC))
+        failsafe_files.write(settings.failsafe_dir, data)
+        failsafe_files.switch(settings.failsafe_dir, data.name)
+
+    try:
+        await asyncio.to_thread(make)
+    except OSError as error:
+        raise cannot_write(settings.failsafe_dir, error) from None
 
 
 def require_rendered(settings: Settings) -> None:

@@ -13,7 +13,6 @@ from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from sqlalchemy import URL
 
 from callrouter.bilingual import Bilingual, RefusedValue, joined, reason
 from callrouter.environment import PREFIX, explained, joined_names, misnamed
@@ -48,6 +47,8 @@ class Timers(BaseSettings):
     """A callee who vanishes within this is taken as no answer."""
     member_ring_s: Annotated[int, Field(ge=1, le=60)] = 15
     """How long an operator's phone rings before the group is rung anew."""
+    first_media_s: Annotated[int, Field(ge=1, le=10)] = 3
+    """An agency's line that answers and sends no sound within this is taken as no answer."""
     static_ring_s: Annotated[int, Field(ge=1, le=60)] = 25
     """How long the static numbers ring."""
     after_s: Annotated[int, Field(ge=1, le=10)] = 4
@@ -143,6 +144,8 @@ class Settings(BaseSettings):
     """AGI sessions at once; one more is refused, and the PBX serves that caller alone."""
     writer_queue: Annotated[int, Field(ge=10, le=1_000_000)] = 10_000
     """Notes for the database that may wait; more are left to the journal."""
+    journal_keep_days: Annotated[int, Field(ge=7, le=3_650)] = 90
+    """How long a file of the journal is kept whose every line is stored (days); any other stays for ever."""
     timers: Timers = Field(default_factory=Timers)
     """How long things may take: each is a setting of its own, CALLROUTER_TIMER_…"""
 
@@ -191,6 +194,8 @@ class Settings(BaseSettings):
         """The database's URL, credentials included: never log it."""
         if self.database_url is not None:
             return self.database_url.get_secret_value()
+        from sqlalchemy import URL  # slow to import: a command with a wrong setting is spared it
+
         file = str(self.state.resolve() / "callrouter.db")
         return URL.create("sqlite", database=file).render_as_string(hide_password=False)
 
@@ -203,6 +208,11 @@ class Settings(BaseSettings):
     def journal_dir(self) -> Path:
         """Folder of the journal that the PBX writes and the service reads."""
         return self.state.resolve() / "journal"
+
+    @property
+    def failsafe_dir(self) -> Path:
+        """Folder of what the PBX goes on by while the service is away."""
+        return self.state.resolve() / "failsafe"
 
     @property
     def prompts_dir(self) -> Path:
@@ -228,6 +238,11 @@ class Settings(BaseSettings):
     def cli_token_file(self) -> Path:
         """File of the token by which the command line of this machine speaks to the running service."""
         return self.secrets_dir / "cli-token"
+
+    @property
+    def probe_file(self) -> Path:
+        """What the last `callrouter probe` found."""
+        return self.state.resolve() / "probe.json"
 
     @property
     def audit_heads(self) -> Path:

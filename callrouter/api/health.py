@@ -38,8 +38,10 @@ async def read_liveness(_asked: Asked[NoParameters, NoParameters]) -> Alive:
     problems=(problems.NOT_READY, problems.STORAGE_UNAVAILABLE),
 )
 async def read_readiness(asked: Asked[NoParameters, NoParameters]) -> Readiness:
-    """Looks at every part: the database, the two links to the PBX (ami, agi), the journal and the routing table.
+    """Looks at every part: the database, the two links to the PBX (ami, agi), whether the service answered its own
+    consultation within the last 5 s, the journal and the routing table.
     When one does not work the answer is 503, with the same `ready` and `checks`; calls go on meanwhile by the PBX.
+    What `callrouter probe` found last is shown, too, and only warns.
     """
     results = translate.check_results(await asked.services.health.checks(), asked.language)
     failed = [result.name for result in results if not result.ok]

@@ -130,8 +130,9 @@ class Attempt(Answer):
     by: str | None = Field(description="Endpoint that answered.", examples=["damkar"])
     result: str | None = Field(
         description=(
-            "talked, short, busy, congestion, unavailable, noanswer, declined, dropped, full, nobody, timeout, "
-            "left, recorded, nothing, done, or began (the caller left, or the PBX ended, while it ran)."
+            "talked, short, busy, congestion, unavailable, noanswer, declined, dropped, mute (no sound), "
+            "full, nobody, timeout, left, recorded, nothing, done, or began (the caller left, or the PBX ended, "
+            "while it ran)."
         ),
         examples=["talked"],
     )
@@ -297,7 +298,10 @@ class Alive(Answer):
 class CheckResult(Answer):
     """Whether one part works."""
 
-    name: str = Field(description="database, ami, agi, journal or table.", examples=["database"])
+    name: str = Field(
+        description="database, ami, agi, consultation, journal, disk, table, failsafe or probe.",
+        examples=["database"],
+    )
     ok: bool = Field(description="True: it works.", examples=[True])
     detail: str = Field(description="Why, or why not, in the language of the answer.", examples=["answers in 2 ms"])
 
@@ -315,6 +319,10 @@ class OpenApiDocument(RootModel[dict[str, Any]]):
 
 class HtmlPage(RootModel[str]):
     """A page to read."""
+
+
+class MetricsText(RootModel[str]):
+    """Figures, in Prometheus' text format."""
 
 
 class DocsQuery(Parameters):

@@ -7,7 +7,7 @@ import functools
 import json
 import re
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -15,13 +15,16 @@ from aiohttp.typedefs import Handler, Middleware
 from callrouter.api import (
     audit,
     board,
+    callbacks,
     docs,
     draft,
     duty,
     health,
     holidays,
     incidents,
+    journal,
     meta,
+    metrics,
     openapi,
     questions,
     refused,
@@ -41,6 +44,8 @@ from callrouter.api.services import Description, Services
 from callrouter.api.serving import serve
 from callrouter.calls.live import Health, LiveCalls
 from callrouter.calls.refused import RefusedReader
+from callrouter.calls.setaside import SetAsideReader
+from callrouter.incidents.callbacks import CallbackReader
 from callrouter.incidents.views import IncidentReader
 from callrouter.listening import cannot_listen
 from callrouter.routing.values import Language
@@ -51,6 +56,8 @@ OPERATIONS: tuple[AnyOperation, ...] = tuple(
         incidents,
         board,
         refused,
+        callbacks,
+        journal,
         duty,
         resources,
         secrets,
@@ -62,6 +69,7 @@ OPERATIONS: tuple[AnyOperation, ...] = tuple(
         tokens,
         audit,
         health,
+        metrics,
         meta,
     )
     for operation in part.surface.operations
@@ -73,6 +81,7 @@ class ApiServer:
     """Serves the API on one address.
 
     port:       0 takes any free port (tests); `port` tells which
+    measured:   gives the figures for Prometheus
     language:   of texts, where a request does not say (settings.language)
     management: what admins and operators work on, and who knows the tokens; None: nothing is answered but what is
                 open to all
@@ -87,8 +96,11 @@ class ApiServer:
         *,
         incidents: IncidentReader,
         refused_calls: RefusedReader,
+        callbacks: CallbackReader,
+        set_aside: SetAsideReader,
         live: LiveCalls,
         health: Health,
+        measured: Callable[[], bytes] = bytes,
         management: Management | None = None,
         language: str = Language.ID,
         limits: Limits | None = None,
@@ -98,18 +110,21 @@ class ApiServer:
         self._host = host
         self._port = port
         self._language = Language(language)
-        self._limits = limits or Limits()
+        self.limits = limits or Limits()
         self._tls = tls
         self._middleware = (access(management.tokens if management else Nobody()), *middleware)
         self._services = Services(
             incidents=incidents,
             refused_calls=refused_calls,
+            callbacks=callbacks,
+            set_aside=set_aside,
             live=live,
             health=health,
             description=_in_a_thread,
+            metrics=measured,
             management=management,
         )
-        self._gate = Gate(self._limits, self._language)
+        self._gate = Gate(self.limits, self._language)
         self._runner: web.AppRunner | None = None
 
     @property
@@ -131,7 +146,7 @@ class ApiServer:
         """Listen and serve. Raises OperatorError where the address cannot be had."""
         if self._runner is not None:
             raise RuntimeError("the API is already started")
-        runner = web.AppRunner(self._application(), handle_signals=False, shutdown_timeout=self._limits.stop_s)
+        runner = web.AppRunner(self._application(), handle_signals=False, shutdown_timeout=self.limits.stop_s)
         try:
             await runner.setup()
             site = BoundedSite(runner, self._gate, self._host, self._port, self._tls)
@@ -155,14 +170,14 @@ class ApiServer:
         application = web.Application(
             middlewares=[
                 errors(self._language),
-                deadline(self._limits.deadline_s, self._limits.slow_deadline_s),
+                deadline(self.limits.deadline_s, self.limits.slow_deadline_s),
                 *self._middleware,
             ],
         )
         application[OPERATION_OF] = {}
         application.on_response_prepare.append(on_prepare)
         for operation in OPERATIONS:
-            handler = _handler(operation, self._services, self._limits.deadline_s)
+            handler = _handler(operation, self._services, self.limits.deadline_s)
             # aiohttp's own pattern leaves out braces; a bad id is to be told so, whatever is bad in it.
             resource = application.router.add_resource(re.sub(r"\{(\w+)\}", r"{\1:[^/]+}", operation.path))
             for method in (operation.method, "HEAD") if operation.method == "GET" else (operation.method,):

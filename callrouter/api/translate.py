@@ -22,7 +22,8 @@ def moment(us: int) -> str:
     return when.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
-def _moment(us: int | None) -> str | None:
+def maybe(us: int | None) -> str | None:
+    """Return the same of a time that may not be known."""
     return None if us is None else moment(us)
 
 
@@ -88,10 +89,10 @@ def _call(call: views.CallView) -> models.Call:
         number=text(call.number),
         name=text(call.name),
         opened_at=moment(call.opened),
-        answered_at=_moment(call.answered),
-        chosen_at=_moment(call.chosen),
-        human_at=_moment(call.human),
-        ended_at=_moment(call.ended),
+        answered_at=maybe(call.answered),
+        chosen_at=maybe(call.chosen),
+        human_at=maybe(call.human),
+        ended_at=maybe(call.ended),
         choice=text(call.choice),
         category=text(call.category),
         language=text(call.language),
@@ -114,9 +115,9 @@ def _attempt(attempt: Attempt) -> models.Attempt:
         kind=attempt.kind,
         label=text(attempt.label),
         begun_at=moment(attempt.begun),
-        pickup_at=_moment(attempt.pickup),
-        human_at=_moment(attempt.human),
-        ended_at=_moment(attempt.ended),
+        pickup_at=maybe(attempt.pickup),
+        human_at=maybe(attempt.human),
+        ended_at=maybe(attempt.ended),
         by=text(attempt.by),
         result=text(attempt.result),
         cause=text(attempt.cause),

@@ -20,7 +20,10 @@ from callrouter.asterisk.agi_reply import AgiReply, BadHandshake, Environment, c
 from callrouter.asterisk.agi_session import LINGER_S, AgiSession, end_stream, release_stream
 from callrouter.calls.ports import CallerGone, LineFailed
 
-__all__ = ["AgiCounters", "AgiReply", "AgiServer", "AgiSession", "Handler"]
+__all__ = ["REHEARSAL", "AgiCounters", "AgiReply", "AgiServer", "AgiSession", "Handler"]
+
+REHEARSAL = "rehearsal"
+"""The script of a consultation without a caller: by the service itself, and by `callrouter probe`."""
 
 BACKLOG = 1024
 MAX_HANDSHAKES = 512
@@ -36,7 +39,10 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class AgiCounters:
-    """Connections since the start, by their fate; `open` is the number of sessions now."""
+    """Connections since the start, by their fate; `open` is the number of sessions now.
+
+    A rehearsal is no session: it is counted as such and nowhere else.
+    """
 
     accepted: int = 0
     refused_peer: int = 0
@@ -44,6 +50,7 @@ class AgiCounters:
     refused_full: int = 0
     refused_route: int = 0
     bad_handshake: int = 0
+    rehearsals: int = 0
     open: int = 0
 
 
@@ -70,6 +77,8 @@ class AgiServer:
     max_sessions: sessions at once; one more is ended as a failure, and the PBX serves that caller alone
     handshake_s, reply_s: seconds for the environment, and for a reply where a command does not say otherwise
     route:        the script's name in the PBX's ``agi://`` URL
+    rehearse:     runs for the script `REHEARSAL`; None: there is no such script
+    own:          an address that may rehearse and nothing else, where it is not among `peers`: our own
 
     A session that ends by anything but the handler's return is ended with AGISTATUS=FAILURE.
     """
@@ -86,6 +95,8 @@ class AgiServer:
         handshake_s: float = 2.0,
         reply_s: float = 2.0,
         route: str = "incoming",
+        rehearse: Handler | None = None,
+        own: str | None = None,
     ) -> None:
         """Set up without listening. Raises ValueError for an empty secret or a peer that is no address."""
         if not secret:
@@ -96,10 +107,10 @@ class AgiServer:
         self._secret = secret.encode()
         self._peers = frozenset(_address(peer) for peer in peers)
         self._max_sessions = max_sessions
-        self._handler = handler
         self._handshake_s = handshake_s
         self._reply_s = reply_s
-        self._route = route
+        self._scripts = {route: handler} | ({REHEARSAL: rehearse} if rehearse else {})
+        self._own = _address(own) if own else None
         self._routes: _Routes | None = None
         self._server: asyncio.Server | None = None
         self._greeting: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
@@ -124,12 +135,8 @@ class AgiServer:
     async def start(self) -> None:
         """Listen. Raises OSError if the address cannot be had."""
         self._routes = _Routes(self._connection)
-        handler = self._handler
-
-        async def endpoint(session: AgiSession) -> None:
-            await handler(session)
-
-        self._routes.add_route(self._route, endpoint)
+        for script, handler in self._scripts.items():
+            self._routes.add_route(script, _endpoint(handler))
         self._server = await asyncio.start_server(self._accept, self._host, self._port, backlog=BACKLOG)
         log.info("agi.listening", host=self._host, port=self.port)
 
@@ -138,9 +145,8 @@ class AgiServer:
         self._stopping = True
         if self._server is not None:
             self._server.close()
-        for task in self._greeting:
-            task.cancel()
-        if busy := self._sessions | self._ending:
+        # Who has just come and has not yet shown the secret is a caller, too.
+        if busy := {*self._greeting, *self._sessions, *self._ending}:
             await asyncio.wait(busy, timeout=grace_s)
         left = {*self._sessions, *self._greeting, *self._ending}
         if self._sessions:
@@ -159,7 +165,7 @@ class AgiServer:
             writer.transport.abort()
             return
         address = _address(peer[0])
-        if address not in self._peers or self._routes is None:
+        if address not in self._peers | {self._own} or self._routes is None:
             self.counters.refused_peer += 1
             self._noise.note("refused_peer", peer=address)
             writer.transport.abort()
@@ -223,15 +229,25 @@ class AgiServer:
             return None
         script = start.env.get("agi_network_script", "")
         endpoint = self._routes.endpoint(script) if self._routes is not None else None
-        if endpoint is None:
+        if endpoint is None or not (script == REHEARSAL or self._is_peer(peer)):
             self.counters.refused_route += 1
             self._noise.note("refused_route", script=script[:80])
             return None
         return Environment(start.env, start.args[1:]), rest, endpoint
 
+    def _is_peer(self, peer: tuple[str, int]) -> bool:
+        return _address(peer[0]) in self._peers
+
+    def _count(self, rehearsal: bool, one: int) -> None:
+        if rehearsal:
+            self.counters.rehearsals += one > 0
+        else:
+            self.counters.accepted += one > 0
+            self.counters.open += one
+
     async def _session(self, session: AgiSession, endpoint: Handler, task: asyncio.Task[None]) -> None:
-        self.counters.accepted += 1
-        self.counters.open += 1
+        rehearsal = session.env.get("agi_network_script") == REHEARSAL
+        self._count(rehearsal, 1)
         logger = log.bind(channel=session.env.get("agi_channel", ""), uniqueid=session.env.get("agi_uniqueid", ""))
         cause = "error"
         try:
@@ -251,13 +267,21 @@ class AgiServer:
             if cause not in {"done", "caller_gone"}:
                 session.fail()
             session.end()
-            self.counters.open -= 1
+            self._count(rehearsal, -1)
             self._sessions.discard(task)
             self._ending.add(task)
-            logger.info("agi.session_ended", cause=cause, failure=session.failed)
+            if not (rehearsal and cause == "done"):
+                logger.info("agi.session_ended", cause=cause, failure=session.failed)
             if cause == "cancelled":
                 session.release()
         await session.finish()
+
+
+def _endpoint(handler: Handler) -> Handler:
+    async def endpoint(session: AgiSession) -> None:
+        await handler(session)
+
+    return endpoint
 
 
 class _Noise:

@@ -13,6 +13,7 @@ import structlog
 
 from callrouter.asterisk.ami_protocol import AmiAnswer, AmiConnection, AmiEvent, AmiRefused, AmiUnavailable
 from callrouter.asterisk.quoting import ami_header
+from callrouter.clock import now_us
 
 __all__ = ["AmiAnswer", "AmiCounters", "AmiEvent", "AmiLink", "AmiRefused", "AmiUnavailable"]
 
@@ -78,6 +79,8 @@ class AmiLink:
             raise ValueError("ping_s must be shorter than dead_s")
         self.name = name
         self.counters = AmiCounters()
+        self.lost_at: int | None = None
+        """When the link was last lost (µs UTC); None: never."""
         self._host = host
         self._port = port
         self._login: dict[str, object] = {
@@ -91,7 +94,7 @@ class AmiLink:
         self._answer_s = dead_s - ping_s
         self._backoff = backoff
         self._refused_s = refused_s
-        self._queue_max = queue_max
+        self.queue_max = queue_max
         self._queue: deque[AmiEvent | None] = deque()
         self._overflowed = False
         self._queued = asyncio.Event()
@@ -170,6 +173,8 @@ class AmiLink:
             self._queued.set()
             await self._watch(connection)
         finally:
+            if self._connection is not None:
+                self.lost_at = now_us()
             self._connection = None
             connection.close()
             self.counters.late_answers += connection.late_answers
@@ -191,7 +196,7 @@ class AmiLink:
 
     def _take(self, event: AmiEvent) -> None:
         self.counters.events += 1
-        if len(self._queue) >= self._queue_max:
+        if len(self._queue) >= self.queue_max:
             self.counters.dropped += 1
             if not self._overflowed:
                 self._overflowed = True

@@ -25,7 +25,7 @@ MAX_AT_ONCE: Final = 90
 """Variables that one ARRAY() is given. The PBX takes 100 and drops the others (func_strings.c, array())."""
 MAX_AWAY_CHARS: Final = 2_000
 """Room for the names of who is away, in an event that carries a plan beside them."""
-_PLAIN: Final = re.compile(r"[A-Za-z0-9+/@&!,._-]*")
+PLAIN: Final = re.compile(r"[A-Za-z0-9+/@&!,._-]*")
 """What values are made of. Nothing in it but the comma means anything to ARRAY()."""
 _KEPT: Final = 256
 ARRIVAL: Final = 7
@@ -49,10 +49,11 @@ class Dialplan:
 
 @lru_cache(maxsize=_KEPT)
 def _commands(given: HandOver) -> dict[str, str]:
-    return dict(_joined(_variables(given)))
+    return dict(_joined(variables_of(given)))
 
 
-def _variables(given: HandOver) -> dict[str, str]:
+def variables_of(given: HandOver) -> dict[str, str]:
+    """Return what is set on the channel of a call, by name; `v.READY` goes after it."""
     values = {
         v.LANGUAGE: given.language.value,
         v.AWAY: _away(given.away),
@@ -121,7 +122,7 @@ def _joined(values: dict[str, str]) -> Iterator[tuple[str, str]]:
     texts: list[str] = []
     size = 0
     for name, value in values.items():
-        if not _PLAIN.fullmatch(value):
+        if not PLAIN.fullmatch(value):
             raise ValueError(f"the value of {name} has a character that the dialplan must not see")
         if not value:
             continue

@@ -14,6 +14,7 @@ from typing import Final
 
 from callrouter.asterisk.render import AsteriskFiles
 from callrouter.bilingual import Bilingual, reason
+from callrouter.environment import PREFIX
 from callrouter.errors import OperatorError
 
 OLDEST: Final = (22, 10)
@@ -211,7 +212,7 @@ class Pbx:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=console,
                 stderr=asyncio.subprocess.STDOUT,
-                env=dict(os.environ) | ({"TZ": self._timezone} if self._timezone else {}),
+                env=_environment() | ({"TZ": self._timezone} if self._timezone else {}),
                 start_new_session=True,
             )
 
@@ -265,3 +266,8 @@ class Pbx:
         """Send it a signal (fault tests)."""
         if self.pid is not None:
             os.kill(self.pid, number)
+
+
+def _environment() -> dict[str, str]:
+    """Return ours without our settings: one of them may hold a password, and AMI reads the PBX's environment."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}

@@ -17,16 +17,22 @@ from callrouter.asterisk.variables import (
     FAILSAFE_PLAN,
     GROUPS,
     ORIGIN,
+    ROOM,
+    TRANSFER_CONTEXT,
+    TRANSFER_TO,
     TRUNK,
     TRUNK_PREFIX,
     TRUSTED,
 )
+from callrouter.calls.menu import menu_data
 from callrouter.duty.roster import groups_by_operator
 from callrouter.routing.directory import Login, Transport, Trunk, TrunkKind
 from callrouter.routing.table import RoutingTable
 from callrouter.vault import Digests
 
 WATCHED: Final = ".alive"
+NO_TRANSFER: Final = "callrouter-no-transfer"
+"""Where a call of an operator may be transferred unless he took it from a queue: nowhere."""
 MAX_SHOWN_BYTES: Final = 70
 """Bytes of a name in a caller's identity; the PBX keeps 79 and would cut within a character."""
 
@@ -77,7 +83,8 @@ class OperatorEntry:
     @property
     def variables(self) -> dict[str, str]:
         """What is set on each channel of him."""
-        return {ORIGIN: "operator", TRUNK: self.key} | ({GROUPS: "&".join(self.groups)} if self.groups else {})
+        groups = {GROUPS: "&".join(self.groups)} if self.groups else {}
+        return {ORIGIN: "operator", TRUNK: self.key, TRANSFER_CONTEXT: NO_TRANSFER} | groups
 
 
 def trunks(table: RoutingTable, credentials: Credentials, plans: Mapping[str, str]) -> tuple[TrunkEntry, ...]:
@@ -106,6 +113,24 @@ def operators(table: RoutingTable, credentials: Credentials) -> tuple[OperatorEn
         for o in table.directory.operators
         if o.enabled and o.key in credentials.operators
     )
+
+
+def transfers(table: RoutingTable) -> dict[str, str]:
+    """Return the dialplan's variables that say where an operator may transfer a caller: ``c`` for the digits
+    of a choice, ``o`` for an operator, ``g`` for a neighbouring centre. A key of both is the operator.
+    """
+    neighbours = [t.key for t in table.directory.trunks if t.kind is TrunkKind.NEIGHBOUR and t.usable]
+    people = [o.key for o in table.directory.operators if o.enabled]
+    to = dict.fromkeys(menu_data(table).meaning, "c") | dict.fromkeys(neighbours, "g") | dict.fromkeys(people, "o")
+    return {f"{TRANSFER_TO}{name}": kind for name, kind in to.items()}
+
+
+def rooms(table: RoutingTable) -> dict[str, str]:
+    """Return the dialplan's variables that say how many calls a trunk carries at once.
+
+    0 for a neighbouring centre: what is done on each leg to it is more than counting (callrouter-hops).
+    """
+    return {f"{ROOM}{t.key}": str(0 if t.kind is TrunkKind.NEIGHBOUR else t.channels) for t in table.directory.trunks}
 
 
 def in_uri(host: str) -> str:

@@ -27,8 +27,11 @@ MAX_FOLLOWED: Final = 5_000
 LOG_EVERY: Final = 1_000
 
 _NAMESPACE: Final = UUID("0d9d5e0e-6a0c-5d5c-9d3e-7f2c54a1f112")
-_NO_REFUSAL: Final = frozenset({401, 407, 487})
-"""A challenge asks the caller for his password, who then calls anew; 487 is the end of a call he gave up himself."""
+PROOF_US: Final = 5_000_000
+"""So long after a challenge, µs, who is who he says has called anew with his proof."""
+_CHALLENGE: Final = frozenset({401, 407})
+_GIVEN_UP: Final = 487
+"""The end of a call that the caller gave up himself."""
 
 
 def locally_towards(host: str) -> str:
@@ -72,17 +75,20 @@ class _Followed:
 
     source: str
     number: str
+    call: bytes
+    proven: bool
     open: bool = True
 
 
 class Refusals:
     """Follows each INVITE that came in to its end, and hands refusals to `put`, each once.
 
-    Refused is an INVITE from outside a call whose first response beyond 100 is final and 400 or above, except 401,
-    407 and 487. Anything from 180 on is said by the dialplan (it begins with Answer or Progress), so such a call has
-    an incident, and its later 603 is its end; measured on Asterisk 22.10.1, which says 100 before it looks for a
-    codec, and nothing at all before a 404. In the 2 ms between the call's journal line and its Answer or Progress a
-    hang-up by command would be taken for a refusal.
+    Refused is an INVITE from outside a call whose first response beyond 100 is final and 400 or above, except 487.
+    A challenge (401, 407) asks for a proof: it is a refusal where that was a wrong one, or none comes within
+    PROOF_US; the latter is noticed at the next message after that. Anything from 180 on is said by the dialplan (it
+    begins with Answer or Progress), so such a call has an incident, and its later 603 is its end; measured on
+    Asterisk 22.10.1, which says 100 before it looks for a codec, and nothing at all before a 404. In the 2 ms
+    between the call's journal line and its Answer or Progress a hang-up by command would be taken for a refusal.
 
     Counted is what the service hears of: not what was refused while it was down.
 
@@ -104,6 +110,7 @@ class Refusals:
         self._trunks: dict[str, str] = {}
         self._put = put
         self._invites: OrderedDict[bytes, _Followed] = OrderedDict()
+        self._challenged: OrderedDict[bytes, CallRefused] = OrderedDict()
         self.name(trunks)
 
     def name(self, trunks: Mapping[str, str]) -> None:
@@ -117,6 +124,7 @@ class Refusals:
 
     def see(self, captured: Captured) -> None:
         """Take a message, in the order in which the PBX sent and received them."""
+        self._unproven(captured.at - PROOF_US)
         match read(captured.message):
             case Invite() as invite:
                 self._invited(invite, captured)
@@ -137,7 +145,9 @@ class Refusals:
                 )
         if not received:
             return
-        self._invites[invite.key] = _Followed(captured.source.host, invite.number)
+        if invite.proven:
+            self._challenged.pop(invite.call, None)
+        self._invites[invite.key] = _Followed(captured.source.host, invite.number, invite.call, invite.proven)
         if len(self._invites) > MAX_FOLLOWED:
             self._invites.popitem(last=False)
 
@@ -148,20 +158,36 @@ class Refusals:
         if captured.target.host != invite.source:  # a caller's forgery: what the PBX answers goes to where he is
             return
         invite.open = False
-        if reply.status < 400 or reply.status in _NO_REFUSAL:
+        if reply.status < 400 or reply.status == _GIVEN_UP:
             return
-        self.refused += 1
-        trunk = self._trunks.get(invite.source, "")
-        log.warning("call.refused", status=reply.status, reason=reply.reason, trunk=trunk, source=invite.source)
         note = CallRefused(
             id=uuid5(_NAMESPACE, f"{self._node} {invite.source} {reply.key.hex()}"),
             at=captured.at,
             node=self._node,
             status=reply.status,
             reason=reply.reason,
-            trunk=trunk,
+            trunk=self._trunks.get(invite.source, ""),
             source=invite.source,
             number=invite.number,
         )
+        if reply.status not in _CHALLENGE or (invite.proven and not reply.stale):
+            self._count(note)
+        else:
+            self._challenged[invite.call] = note
+            if len(self._challenged) > MAX_FOLLOWED:
+                self._count(self._challenged.popitem(last=False)[1])
+
+    def _unproven(self, until: int) -> None:
+        """Count the challenges that were made before `until` and that nobody answered with a proof."""
+        while self._challenged:
+            call, note = next(iter(self._challenged.items()))
+            if note.at > until:
+                return
+            del self._challenged[call]
+            self._count(note)
+
+    def _count(self, note: CallRefused) -> None:
+        self.refused += 1
+        log.warning("call.refused", status=note.status, reason=note.reason, trunk=note.trunk, source=note.source)
         if not self._put(note):
             self.lost += 1

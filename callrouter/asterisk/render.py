@@ -10,12 +10,13 @@ from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from callrouter.asterisk.failsafe import MAX_CELLS, MAX_LINES
 from callrouter.asterisk.files import AsteriskFiles, cannot_write, lay_out, write
 from callrouter.asterisk.fits import require_fits
 from callrouter.asterisk.pbx_secrets import Credentials, PbxSecrets, read_secrets
 from callrouter.asterisk.plan_codec import encode
-from callrouter.asterisk.provisioned import OperatorEntry, TrunkEntry, in_uri, operators, trunks
-from callrouter.asterisk.variables import FAILSAFE_PLAN, FIRST_LANGUAGE, MODULES
+from callrouter.asterisk.provisioned import OperatorEntry, TrunkEntry, in_uri, operators, rooms, transfers, trunks
+from callrouter.asterisk.variables import FAILSAFE_PLAN, FIRST_LANGUAGE, MODULES, ROOM, TRANSFER_TO
 from callrouter.bilingual import Bilingual
 from callrouter.calls.lines import MESSAGE_MIN_BYTES
 from callrouter.errors import OperatorError
@@ -42,6 +43,8 @@ __all__ = [
 
 MAX_STEPS: Final = 14
 MAX_CALLS: Final = 2_000
+MAX_HOPS: Final = 3
+"""So many centres may hand a call on before it stays with the operators of the one that has it."""
 LIVE_FILES: Final = ("extensions.conf", "pjsip.conf", "queues.conf")
 """What changes with a table."""
 _SENTINEL: Final = "\0sentinel\0"
@@ -105,7 +108,9 @@ def compose(
         globals={
             FIRST_LANGUAGE: table.routing.languages[0].value,
             FAILSAFE_PLAN: encode(static_plan(compiled, ring_s)),
-        },
+        }
+        | transfers(table)
+        | rooms(table),
         groups=tuple(groups),
         trunks=trunks(table, credentials, plans),
         operators=operators(table, credentials),
@@ -188,6 +193,8 @@ def _table_values(rendered: Rendered) -> dict[str, object]:
     return {
         "first_language": rendered.language,
         "failsafe_plan": rendered.globals[FAILSAFE_PLAN],
+        "transfers": {k: v for k, v in rendered.globals.items() if k.startswith(TRANSFER_TO)},
+        "rooms": {k: v for k, v in rendered.globals.items() if k.startswith(ROOM)},
         "groups": rendered.groups,
         "trunks": rendered.trunks,
         "operators": rendered.operators,
@@ -203,6 +210,7 @@ def _constant_values(settings: Settings, keys: PbxSecrets) -> dict[str, object]:
         "timers": settings.timers,
         "journal_dir": settings.journal_dir,
         "recordings_dir": settings.recordings_dir,
+        "failsafe_dir": settings.failsafe_dir,
         "etc_dir": pbx / "etc",
         "var_dir": pbx / "var",
         "data_dir": pbx / "data",
@@ -229,7 +237,10 @@ def _constant_values(settings: Settings, keys: PbxSecrets) -> dict[str, object]:
         "rtp_from": settings.rtp_from,
         "rtp_to": settings.rtp_to,
         "max_calls": MAX_CALLS,
+        "max_hops": MAX_HOPS,
         "max_steps": MAX_STEPS,
+        "failsafe_lines": MAX_LINES,
+        "failsafe_cells": MAX_CELLS,
         "message_min_bytes": MESSAGE_MIN_BYTES,
         "modules": MODULES,
         "selftest": selftest_path(settings),

@@ -21,30 +21,40 @@ MAX_REASON: Final = 100
 
 _COMPACT: Final = {b"v": b"via", b"f": b"from", b"t": b"to", b"i": b"call-id"}
 """Section 7.3.3."""
-_NEEDED: Final = {name: name for name in (*_COMPACT.values(), b"cseq")} | _COMPACT
+_PROOFS: Final = (b"authorization", b"proxy-authorization")
+_CHALLENGES: Final = (b"www-authenticate", b"proxy-authenticate")
+_NEEDED: Final = {name: name for name in (*_COMPACT.values(), b"cseq", *_PROOFS, *_CHALLENGES)} | _COMPACT
 _LINE_END: Final = re.compile(rb"\r?\n")
 _STATUS: Final = re.compile(rb"SIP/2\.0 ([1-6][0-9][0-9]) ?(.*)", re.DOTALL)
 _CSEQ: Final = re.compile(rb"([0-9]{1,10})[ \t]+([A-Z]+)")
 _BRANCH: Final = re.compile(rb";[ \t]*branch[ \t]*=[ \t]*([^;, \t]+)", re.IGNORECASE)
 _TAG: Final = re.compile(rb";[ \t]*tag[ \t]*=", re.IGNORECASE)
+_STALE: Final = re.compile(rb"\bstale[ \t]*=[ \t]*\"?true", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Invite:
-    """An INVITE: `key` names its transaction, `number` is the user part of From; `in_dialog` if its call is up."""
+    """An INVITE: `key` names its transaction, `number` is the user part of From; `in_dialog` if its call is up.
+
+    call:   names the call, which goes on with another INVITE after a challenge
+    proven: it claims to prove who sends it (RFC 8760)
+    """
 
     key: bytes
     number: str
     in_dialog: bool
+    call: bytes = b""
+    proven: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A response to an INVITE, with the same `key` as that."""
+    """A response to an INVITE, with the same `key` as that. stale: the proof was right, and only too old."""
 
     key: bytes
     status: int
     reason: str
+    stale: bool = False
 
 
 def read(message: bytes) -> Invite | Reply | None:
@@ -62,9 +72,12 @@ def read(message: bytes) -> Invite | Reply | None:
     parts = (told[b"call-id"], b"%d" % int(cseq[1]), branch[1] if branch else b"")
     key = hashlib.blake2b(b"\n".join(parts), digest_size=16).digest()
     if first.startswith(b"INVITE "):
-        return Invite(key, number_of(told.get(b"from", b"")), _has_tag(told.get(b"to", b"")))
+        call = hashlib.blake2b(told[b"call-id"], digest_size=16).digest()
+        proven = any(name in told for name in _PROOFS)
+        return Invite(key, number_of(told.get(b"from", b"")), _has_tag(told.get(b"to", b"")), call, proven)
     status = _STATUS.fullmatch(first)
-    return None if status is None else Reply(key, int(status[1]), _text(status[2], MAX_REASON))
+    stale = any(_STALE.search(told.get(name, b"")) for name in _CHALLENGES)
+    return None if status is None else Reply(key, int(status[1]), _text(status[2], MAX_REASON), stale)
 
 
 def headers(lines: Sequence[bytes], names: Mapping[bytes, bytes]) -> dict[bytes, bytes]:

@@ -39,6 +39,13 @@ WHERE: Final = "CR_WHERE"
 """Where the call is from, and how that is known: ``menu/35.07.13``."""
 WHERE_OF: Final = "CR_WHERE_"
 """+ digits: the area that they also choose."""
+TRANSFER_TO: Final = "CR_TO_"
+"""Global, + the digits of a choice, an operator's key or a neighbouring trunk's: how an operator's telephone may
+transfer a caller there."""
+ROOM: Final = "CR_ROOM_"
+"""Global, + a trunk's key: the calls it carries at once."""
+TRANSFER_CONTEXT: Final = "TRANSFER_CONTEXT"
+"""The PBX's own name for where a channel may be transferred."""
 AWAY: Final = "CR_AWAY"
 """The agencies and groups that could not be offered the call, of those that the table asks for, joined by ``+``."""
 
@@ -49,12 +56,14 @@ CONTEXTS: Final = (
     "callrouter-from-operator",
     "callrouter-112",
     "callrouter-next",
+    "callrouter-failsafe",
     "callrouter-menu",
     "callrouter-plan",
     "callrouter-step",
     "callrouter-queue-exit",
     "callrouter-attempt",
     "callrouter-callee",
+    "callrouter-media",
     "callrouter-leg",
     "callrouter-confirm",
     "callrouter-ask",
@@ -62,10 +71,20 @@ CONTEXTS: Final = (
     "callrouter-human",
     "callrouter-pass",
     "callrouter-passed",
+    "callrouter-transfer",
+    "callrouter-no-transfer",
+    "callrouter-transfer-to",
+    "callrouter-transferred",
+    "callrouter-consult",
+    "callrouter-hops",
     "callrouter-duty",
     "callrouter-stage",
     "callrouter-hangup",
     "callrouter-doctor",
+    "callrouter-probe",
+    "callrouter-probe-begin",
+    "callrouter-probe-tell",
+    "callrouter-probe-step",
     "callrouter-sentinel",
 )
 
@@ -75,6 +94,7 @@ EVENT_HUMAN: Final = "CRHuman"
 EVENT_FAILSAFE: Final = "CRFailsafe"
 EVENT_DOORBELL: Final = "CRDoorbell"
 EVENT_DUTY: Final = "CRDuty"
+EVENT_PROBE: Final = "CRProbe"
 
 TRUNK_PREFIX: Final = "trunk-"
 
@@ -86,6 +106,7 @@ MODULES: Final = (
     "res_sorcery_memory",
     "res_sorcery_astdb",
     "pbx_config",
+    "pbx_loopback",
     # media
     "bridge_simple",
     "bridge_native_rtp",
@@ -120,6 +141,7 @@ MODULES: Final = (
     "res_pjsip_rfc3326",
     "res_pjsip_dtmf_info",
     "res_pjsip_header_funcs",
+    "res_pjsip_refer",
     "chan_pjsip",
     "res_hep",
     "res_hep_pjsip",
@@ -132,14 +154,15 @@ MODULES: Final = (
     "app_read",
     "app_playback",
     "app_record",
+    "app_senddtmf",
     "app_stack",
     "app_exec",
     "app_userevent",
     "app_verbose",
+    "app_waitforsilence",
     "app_bridgeaddchan",
     "app_channelredirect",
     "app_confbridge",
-    "app_mixmonitor",
     # functions
     "func_base64",
     "func_callerid",
@@ -152,6 +175,7 @@ MODULES: Final = (
     "func_groupcount",
     "func_hangupcause",
     "func_logic",
+    "func_sha1",
     "func_strings",
     "func_timeout",
     "func_uuid",

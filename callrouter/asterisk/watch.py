@@ -11,6 +11,7 @@ import structlog
 from callrouter.asterisk import variables as v
 from callrouter.asterisk.ami import AmiAnswer, AmiEvent
 from callrouter.asterisk.dialplan import away_of, known_area
+from callrouter.asterisk.living import ringing_legs
 from callrouter.calls.board import Board, Seen
 from callrouter.calls.lines import caller_number, decoded, microseconds
 from callrouter.calls.live import Stage
@@ -30,6 +31,10 @@ STATUS_VARIABLES: Final = (
     v.CATEGORY,
     "CR_BY",
 )
+
+
+TOLD: Final = 100
+"""Contradictions of one kind that are logged one by one."""
 
 
 def _nobody_asks(_operator: str) -> None:
@@ -110,7 +115,8 @@ class Watch:
         if fields.get("UserEvent") == v.EVENT_DUTY:
             self._doorbell()
             self._phoned(fields["Op"], Act(fields["Act"]), microseconds(fields["At"]))
-        if "Call" not in fields:
+        # What goes a call's way without an identity is none: a probe.
+        if not fields.get("Call"):
             return
         call = UUID(fields["Call"])
         match fields["UserEvent"]:
@@ -134,10 +140,25 @@ class Watch:
                 self._doorbell()
 
     def resynchronise(self, status: AmiAnswer) -> None:
-        """Take the answer to Status (with STATUS_VARIABLES) as the whole truth."""
-        new, gone = self._board.reset(seen for event in status.events if (seen := self._known(event)))
-        if new or gone:
-            log.info("board.reconciled", unknown_before=new, gone_meanwhile=gone)
+        """Take the answer to Status (with STATUS_VARIABLES) as the whole truth; what contradicts it is logged."""
+        legs = {
+            linkedid: {channel: endpoint_of(channel) for channel in channels}
+            for linkedid, channels in ringing_legs(status).items()
+        }
+        found = self._board.reset((seen for event in status.events if (seen := self._known(event))), legs)
+        if found:
+            log.info(
+                "board.reconciled",
+                unknown_before=len(found.unknown),
+                gone_meanwhile=len(found.gone),
+                at_another_stage=len(found.moved),
+            )
+        for seen in found.unknown[:TOLD]:
+            log.info("board.call_was_unknown", call=str(seen.call), stage=seen.stage)
+        for seen in found.gone[:TOLD]:
+            log.info("board.call_was_gone", call=str(seen.call), stage=seen.stage)
+        for shown, seen in found.moved[:TOLD]:
+            log.info("board.call_was_elsewhere", call=str(seen.call), board=shown.stage, pbx=seen.stage)
         self._doorbell()
 
     def _known(self, event: AmiEvent) -> Seen | None:

@@ -6,7 +6,7 @@ callee whose caller has gone; no call is ever routed by it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import UUID
@@ -16,6 +16,8 @@ from callrouter.incidents.model import incident_id
 
 MAX_CALLS: Final = 5_000
 """More are not shown; they are served all the same."""
+_RINGS: Final = frozenset({Stage.AGENCY, Stage.OPERATOR})
+"""Stages in which callees ring."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,24 @@ class Seen:
     language: str
     category: str = ""
     with_whom: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Contradictions:
+    """What the board and the PBX said differently; the PBX is right.
+
+    unknown: calls that the PBX has and the board did not show
+    gone:    calls that the board showed and the PBX has not
+    moved:   calls that are at another stage: the board's, then the PBX's
+    """
+
+    unknown: tuple[Seen, ...] = ()
+    gone: tuple[Seen, ...] = ()
+    moved: tuple[tuple[Seen, Seen], ...] = ()
+
+    def __bool__(self) -> bool:
+        """True where there is any."""
+        return bool(self.unknown or self.gone or self.moved)
 
 
 @dataclass(slots=True)
@@ -79,7 +99,7 @@ class Board:
             self._by_linkedid[seen.linkedid] = seen.call
         entry.seen = replace(seen, category=seen.category or entry.seen.category)
         entry.talking = seen.with_whom
-        if seen.stage not in (Stage.AGENCY, Stage.OPERATOR):
+        if seen.stage not in _RINGS:
             entry.ringing.clear()
 
     def chose(self, call: UUID, category: str) -> None:
@@ -123,16 +143,26 @@ class Board:
             return ()
         return tuple(entry.ringing)
 
-    def reset(self, seen: Iterable[Seen]) -> tuple[int, int]:
-        """Take a whole picture of the PBX; return how many calls were new and how many were gone."""
+    def reset(self, seen: Iterable[Seen], ringing: Mapping[str, Mapping[str, str]] | None = None) -> Contradictions:
+        """Take a whole picture of the PBX; return how it differed from what was known.
+
+        ringing: by a call's linkedid, the channels of its callees and their endpoints
+        """
         picture = {one.call: one for one in seen}
-        gone = [call for call in self._calls if call not in picture]
-        for call in gone:
-            self.ended(call)
+        gone = [entry.seen for call, entry in self._calls.items() if call not in picture]
+        for one in gone:
+            self.ended(one.call)
         new = [one for call, one in picture.items() if call not in self._calls]
+        moved = [
+            (entry.seen, one)
+            for call, one in picture.items()
+            if (entry := self._calls.get(call)) is not None and entry.seen.stage is not one.stage
+        ]
         for one in picture.values():
             self.moved(one)
-        return len(new), len(gone)
+            if ringing is not None and one.stage in _RINGS and (entry := self._calls.get(one.call)):
+                entry.ringing = dict(ringing.get(one.linkedid, {}))
+        return Contradictions(tuple(new), tuple(gone), tuple(moved))
 
 
 def _shown(entry: _Entry) -> LiveCall:

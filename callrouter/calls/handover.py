@@ -22,6 +22,8 @@ from callrouter.routing.values import Language
 
 NOT_ASKED: Final = frozenset({Origin.AGENCY, Origin.NEIGHBOUR})
 """Agencies and neighbouring centres know why they call: they get an operator, not a citizen's menu."""
+Once = Callable[[str | None, Language, str, Callable[[], Plan]], Plan]
+"""Given digits, language, category and how to decide: gives the plan, decided now or before."""
 MAX_KEPT: Final = 256
 """Hand-overs kept at once: one for each trunk, again for each set of agencies and groups that are away, and again for
 each area that calls bring."""
@@ -79,14 +81,24 @@ def facts_of(
     )
 
 
+def _now(_digits: str | None, _language: Language, _category: str, made: Callable[[], Plan]) -> Plan:
+    return made()
+
+
 def hand_over(
-    snapshot: Snapshot, opened: Opened, away: tuple[str, ...], now: datetime, located: KnownArea | None = None
+    snapshot: Snapshot,
+    opened: Opened,
+    away: tuple[str, ...],
+    now: datetime,
+    located: KnownArea | None = None,
+    once: Once = _now,
 ) -> HandOver:
     """Return what the PBX is given for a call that came in as `opened` says.
 
     It has a plan for every meaning of digits, also where the caller is not asked: an operator passes him on by them.
     away: the agencies and groups that cannot be offered a call, of those that the table asks for
     located: the area that came with the call, which goes before that of its trunk and of the menu
+    once: for who asks again and again, with another `now` alone
     Raises ValueError for an origin that is not ours.
     """
     menu = snapshot.menu
@@ -102,8 +114,12 @@ def hand_over(
         choice = digits or (Choice.OPERATOR if asked else Choice.NONE).value
         category = menu.meaning[digits] if digits else ""
         area = areas.get(digits, known) if digits else known
-        facts = facts_of(table, opened.origin, opened.trunk, choice, category, language, area=area, away=away)
-        return decide(snapshot.compiled, facts, now)
+
+        def decided() -> Plan:
+            facts = facts_of(table, opened.origin, opened.trunk, choice, category, language, area=area, away=away)
+            return decide(snapshot.compiled, facts, now)
+
+        return once(digits, language, category, decided)
 
     by_digit = {digits: plan(digits, first) for digits in menu.meaning}
     other = plan(None, first)

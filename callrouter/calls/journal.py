@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from time import monotonic
 from typing import Final
 
 import structlog
 
-from callrouter.calls.lines import MAX_LINE, BadLine, parse_line
+from callrouter.calls.lines import MAX_LINE, BadLine, glimpse, parse_line
+from callrouter.calls.oldfiles import OldFiles, journal_files
 from callrouter.calls.ports import JournalStore
 from callrouter.calls.records import DutyActed, Ended, JournalBatch, Record, Rejected
 from callrouter.incidents.views import StorageUnavailable
 
 log = structlog.get_logger(__name__)
 
+NAMED_US: Final = 1_000_000_000
+"""A file is named by the seconds since 1970 without their last three digits."""
 MAX_READ: Final = 64 * 1024
 """Bytes taken in one transaction. Reading them takes 2.4 ms (20 us a line), and calls wait for no more than 5."""
 _BEGIN: Final = re.compile(rb"1\|(?:opened|ended|duty)\|")
 """No field of a whole line can hold this: a key and ``=`` follow each of its bars but the first two."""
-KEEP_FILES: Final = 100
-"""Files of 1,000 seconds each that stay in the folder when they are taken: a good day."""
-DONE: Final = "done"
+TAIL_S: Final = 60.0
+"""A last line that is without its end for so long gets none any more: the PBX was killed, or its disk is full."""
 POLL_S: Final = 1.0
 GATHER_S: Final = 0.25
 """Records that come within this are taken together: a transaction costs by its statements, not by its rows, and it
@@ -37,7 +41,7 @@ def batches(folder: Path, node: str, offsets: dict[str, int]) -> Iterator[Journa
 
     A last line without its line end is still being written, and is left for the next time.
     """
-    for path in _files(folder, node):
+    for path in journal_files(folder, node):
         offset = offsets.get(path.name, 0)
         size = path.stat().st_size
         if size == offset:
@@ -51,49 +55,55 @@ def batches(folder: Path, node: str, offsets: dict[str, int]) -> Iterator[Journa
             offset = batch.offset
 
 
-def _files(folder: Path, node: str) -> list[Path]:
-    own = re.compile(rf"{re.escape(node)}-[0-9]+\.log")  # the files of "pbx1-b" are not those of "pbx1"
-    return sorted(path for path in folder.iterdir() if own.fullmatch(path.name))
-
-
-def retire(folder: Path, node: str, offsets: dict[str, int]) -> int:
-    """Move files that are wholly taken and behind the `KEEP_FILES` newest into the folder ``done``; return how many.
-
-    They are kept there, for a database that has to be filled anew; here each would be looked at every second.
-    """
-    old = [path for path in _files(folder, node)[:-KEEP_FILES] if offsets.get(path.name) == path.stat().st_size]
-    for path in old:
-        (folder / DONE).mkdir(exist_ok=True)
-        path.rename(folder / DONE / path.name)
-    return len(old)
-
-
 def _next_batch(path: Path, node: str, offset: int) -> JournalBatch | None:
     with path.open("rb") as file:
         file.seek(offset)
         data = file.read(MAX_READ)
     whole = data.rfind(b"\n") + 1
     if whole == 0:
-        if len(data) < MAX_READ:
+        if len(data) < MAX_READ and (not data or time.time() - path.stat().st_mtime < TAIL_S):
             return None
-        whole = len(data)  # a line of this length is none of ours: set aside, so that what follows is read
-    records: list[Record] = []
-    duty: list[DutyActed] = []
-    rejected: list[Rejected] = []
-    for line in filter(None, data[:whole].split(b"\n")):
+        # A line of this length is none of ours, and one without its end gets none: set aside, so that what follows,
+        # which begins just behind it, is read.
+        whole = len(data)
+    read = _Read(node, int(path.stem.rpartition("-")[2]) * NAMED_US)
+    position = offset
+    for line in data[:whole].split(b"\n"):
+        if line:
+            read.take(line, position)
+        position += len(line) + 1
+    return JournalBatch(node, path.name, offset + whole, tuple(read.records), tuple(read.rejected), tuple(read.duty))
+
+
+class _Read:
+    """What lines of one file hold."""
+
+    def __init__(self, node: str, named_at: int) -> None:
+        self.records: list[Record] = []
+        self.duty: list[DutyActed] = []
+        self.rejected: list[Rejected] = []
+        self._node = node
+        self._named_at = named_at
+
+    def take(self, line: bytes, position: int) -> None:
         torn = _torn(line)
         if torn:
-            rejected.append(Rejected(line[:torn][:MAX_LINE], "torn: another record begins behind it"))
+            self._set_aside(line[:torn], "torn: another record begins behind it", position)
         try:
             record = parse_line(line[torn:])
         except BadLine as reason:
-            rejected.append(Rejected(line[torn:][:MAX_LINE], str(reason)))
-            continue
+            self._set_aside(line[torn:], str(reason), position + torn)
+            return
         if isinstance(record, DutyActed):
-            duty.append(record)
+            self.duty.append(record)
         else:
-            records.append(record)
-    return JournalBatch(node, path.name, offset + whole, tuple(records), tuple(rejected), tuple(duty))
+            self.records.append(record)
+
+    def _set_aside(self, line: bytes, reason: str, position: int) -> None:
+        self.rejected.append(Rejected(line[:MAX_LINE], reason, position))
+        # That there was a call is known all the same.
+        if (call := glimpse(line, self._node, self._named_at)) is not None:
+            self.records.append(call)
 
 
 def _torn(line: bytes) -> int:
@@ -111,32 +121,63 @@ class JournalReader:
     """Takes the journal into the database: at start, at the PBX's doorbell, and every second."""
 
     def __init__(
-        self, folder: Path, node: str, store: JournalStore, duty: Callable[[DutyActed], Awaitable[None]] | None = None
+        self,
+        folder: Path,
+        node: str,
+        store: JournalStore,
+        duty: Callable[[DutyActed], Awaitable[None]] | None = None,
+        keep_days: int = 90,
     ) -> None:
         """`duty` takes what operators did by phone, each record at least once and in order (it may come again after
         a crash); it raises StorageUnavailable to have it brought again.
+        keep_days: how long files are kept that are wholly stored (callrouter.calls.oldfiles)
         """
         self._folder = folder
         self._node = node
         self._store = store
         self._duty = duty
+        self._old = OldFiles(folder, node, store, keep_days)
         self._bell = asyncio.Event()
+        self._begun = 0
+        self._whole = 0
+        self._as_of = monotonic()
+        self._progress = asyncio.Condition()
         self.caught_up = asyncio.Event()
         """Set once everything has been taken that was there at the start."""
         self.failing = False
         """True while the journal or the database cannot be read or written; what it holds is not lost."""
+        self.set_aside = 0
+        """Lines that could not be taken since the start: each is logged and kept (GET /api/v1/journal/set-aside)."""
+
+    @property
+    def lag_s(self) -> float:
+        """How old (s) what is stored may be: since when everything that was written then has been taken."""
+        return monotonic() - self._as_of
 
     def ring(self) -> None:
         """Tell that a line was written."""
         self._bell.set()
 
+    async def taken(self) -> None:
+        """Wait until everything is stored that is in the journal now (by `run`, however long that takes)."""
+        wanted = self._begun + 1
+        self.ring()
+        async with self._progress:
+            await self._progress.wait_for(lambda: self._whole >= wanted)
+
     async def run(self) -> None:
         """Read for ever. Failures are logged once and retried; nothing is skipped."""
         while True:
             self._bell.clear()
+            self._begun += 1
+            begun = monotonic()
             try:
                 await self.catch_up()
+                self._as_of = begun
                 self.caught_up.set()
+                async with self._progress:
+                    self._whole = self._begun
+                    self._progress.notify_all()
                 pause = POLL_S
             except (StorageUnavailable, OSError) as error:
                 if not self.failing:
@@ -158,20 +199,36 @@ class JournalReader:
 
     async def catch_up(self) -> int:
         """Take everything that is there now; return how many records. Raises StorageUnavailable or OSError."""
-        offsets = await self._store.offsets(self._node)
+        offsets = await self._offsets()
         taken = 0
         for batch in batches(self._folder, self._node, offsets):
             await self._hand_on(batch.duty)
             await self._store.apply(batch)
-            for record in batch.records:
-                if isinstance(record, Ended) and record.left_out:
-                    log.warning("journal.attempts_left_out", call=str(record.call), attempts=record.left_out)
-            for rejected in batch.rejected:
-                log.error("journal.line_set_aside", file=batch.file, reason=rejected.reason, line=rejected.line[:200])
+            self._tell(batch)
             taken += len(batch.records) + len(batch.duty)
-        if not taken and (moved := retire(self._folder, self._node, offsets)):
-            log.info("journal.retired", files=moved)
+        if not taken:
+            await self._old.tidy(offsets)
         return taken
+
+    async def _offsets(self) -> dict[str, int]:
+        await self._old.bring_back()
+        offsets = await self._store.offsets(self._node)
+        older = [path.name for path in journal_files(self._folder, self._node) if path.name not in offsets]
+        return offsets | await self._store.offsets_of(self._node, older)
+
+    def _tell(self, batch: JournalBatch) -> None:
+        for record in batch.records:
+            if isinstance(record, Ended) and record.left_out:
+                log.warning("journal.attempts_left_out", call=str(record.call), attempts=record.left_out)
+        self.set_aside += len(batch.rejected)
+        for rejected in batch.rejected:
+            log.error(
+                "journal.line_set_aside",
+                file=batch.file,
+                position=rejected.position,
+                reason=rejected.reason,
+                line=rejected.line[:200],
+            )
 
     async def _hand_on(self, duty: tuple[DutyActed, ...]) -> None:
         # Before the offset is kept: what was not taken must come again.

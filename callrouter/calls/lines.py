@@ -8,10 +8,11 @@ or forged.
 from __future__ import annotations
 
 import base64
+import contextlib
 import re
 from uuid import UUID
 
-from callrouter.calls.records import Attempt, DutyActed, Ended, Opened, Record
+from callrouter.calls.records import Attempt, DutyActed, Ended, Glimpsed, Opened, Record
 from callrouter.duty.model import Act
 from callrouter.incidents.model import Outcome
 
@@ -68,6 +69,26 @@ def parse_line(line: bytes) -> Record | DutyActed:
         raise
     except ValueError as error:
         raise BadLine(str(error)[:200]) from None
+
+
+_GLIMPSE = re.compile(
+    rb"1\|(?:opened|ended)\|([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\|(?:t=([0-9_.]{10,21})\|)?|$)"
+)
+
+
+def glimpse(line: bytes, node: str, named_at: int) -> Glimpsed | None:
+    """Return the call that a line speaks of which could not be read; None where not even that can be told.
+
+    named_at: µs UTC by which the file is named, for a line that breaks off before its time
+    """
+    found = _GLIMPSE.match(line)
+    if found is None:
+        return None
+    at = named_at
+    if found[2]:
+        with contextlib.suppress(BadLine):
+            at = microseconds(found[2].decode())
+    return Glimpsed(UUID(found[1].decode()), at, node)
 
 
 def decoded(text: str) -> str:
@@ -157,6 +178,10 @@ def _ended(call: UUID, fields: dict[str, str]) -> Ended:
         attempts=attempts,
         passed_by=fields.get("passed", ""),  # not in the lines of PBXs that cannot pass on
         left_out=int(fields.get("cut", 0)),
+        origin=fields.get("origin", ""),
+        trunk=fields.get("trunk", ""),
+        area=fields.get("area", ""),
+        away=fields.get("away", ""),
     )
 
 

@@ -62,8 +62,10 @@ class LiveCalls(Protocol):
         """Return the calls that are up, oldest first. Reads memory only; never blocks."""
 
 
-CHECKS = ("database", "ami", "agi", "journal", "table")
+CHECKS = ("database", "ami", "agi", "consultation", "journal", "disk", "table", "failsafe")
 """What must work before the service says that it is ready. A health that leaves one out is not ready."""
+WARNINGS = ("probe",)
+"""What is shown beside them, always as well: its text warns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,4 +81,4 @@ class Health(Protocol):
     """Knows whether the parts of the service work."""
 
     async def checks(self) -> list[Check]:
-        """Return the state of every part in `CHECKS`. Should answer within a second, whatever is broken."""
+        """Return the state of each part in `CHECKS` and `WARNINGS`. Should answer within 1 s, whatever is broken."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 from uuid import UUID
@@ -166,7 +167,10 @@ class JournalStore(Protocol):
     """Where journal records go, each exactly once."""
 
     async def offsets(self, node: str) -> dict[str, int]:
-        """Return how far each file of `node` has been taken, in bytes."""
+        """Return how far each of the newest files of `node` has been taken, in bytes."""
+
+    async def offsets_of(self, node: str, files: Sequence[str]) -> dict[str, int]:
+        """Return the same of these files, however old; one that was never begun is not in it."""
 
     async def apply(self, batch: JournalBatch) -> None:
         """Store the records and the new offset in one transaction. Applying a record twice changes nothing."""

@@ -45,6 +45,8 @@ class Ended:
     plan:     the steps as they were handed to the PBX
     passed_by: the operator who passed the caller on to this plan (the last one who did); empty where none did
     left_out: attempts between the first ones and the last that were too many for the record
+    origin, trunk: as in Opened; area, away: as they were handed over, ``menu/35.07.13`` and names joined by ``+``
+        (away only where it is not too long). Empty in the records of older PBXs.
     """
 
     call: UUID
@@ -67,9 +69,25 @@ class Ended:
     attempts: tuple[Attempt, ...]
     passed_by: str = ""
     left_out: int = 0
+    origin: str = ""
+    trunk: str = ""
+    area: str = ""
+    away: str = ""
 
 
-Record = Opened | Ended
+@dataclass(frozen=True, slots=True)
+class Glimpsed:
+    """A call reached the dialplan, but of its line only the beginning is there: all that it tells.
+
+    at: when it was opened or ended, or the time by which the file is named, where the line breaks off before that
+    """
+
+    call: UUID
+    at: int
+    node: str
+
+
+Record = Opened | Ended | Glimpsed
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +104,16 @@ class DutyActed:
     act: Act
 
 
-__all__ = ["Attempt", "DutyActed", "Ended", "JournalBatch", "Opened", "Record", "Rejected"]
+__all__ = ["Attempt", "DutyActed", "Ended", "Glimpsed", "JournalBatch", "Opened", "Record", "Rejected"]
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A line of the journal that could not be read: set aside, never dropped."""
+    """A line of the journal that could not be read: set aside, never dropped. position: the byte where it begins."""
 
     line: bytes
     reason: str
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True)

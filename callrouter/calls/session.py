@@ -22,6 +22,7 @@ from callrouter.calls.ports import (
     Chosen,
     Clock,
     DialplanTalk,
+    HandOver,
     LineFailed,
     Writer,
 )
@@ -80,9 +81,7 @@ class Sessions:
         outcome = Exit.ERROR
         try:
             self._writer.put(CallOpened(opened))
-            address = await located if located is not None else None
-            given = self._of_the_moment().of(opened, datetime.now(UTC), address)
-            await talk.hand_over(given)
+            given = await self._hand_over(opened, talk, located)
             outcome = Exit.HANDED_OVER
             caller.info(
                 "call.handed_over",
@@ -100,6 +99,21 @@ class Sessions:
         finally:
             self.exits[outcome] += 1
         return outcome
+
+    async def rehearse(self, opened: Opened, talk: DialplanTalk) -> None:
+        """Do for nobody what `serve` does for a caller, and note nothing.
+
+        Raises CallerGone, LineFailed, and ValueError for words that are not ours.
+        """
+        await self._hand_over(opened, talk, None)
+
+    async def _hand_over(
+        self, opened: Opened, talk: DialplanTalk, located: Awaitable[CivicAddress | None] | None
+    ) -> HandOver:
+        address = await located if located is not None else None
+        given = self._of_the_moment().of(opened, datetime.now(UTC), address)
+        await talk.hand_over(given)
+        return given
 
     def chosen(self, chosen: Chosen) -> None:
         """Note what a caller chose and which plan the PBX took for it. Raises ValueError for words not ours."""

@@ -65,8 +65,9 @@ class Attempt:
     label:   what was tried: ``agency/contact`` names joined by ``+``, a ring group, a clip
     pickup:  when a device answered; human: when a person was proven (None: never)
     by:      endpoint that answered
-    result:  talked, short, busy, congestion, unavailable, noanswer, declined, dropped, full, nobody, timeout, left,
-             recorded, nothing, done, began (the caller left, or the PBX died, while it ran)
+    result:  talked, short, busy, congestion, unavailable, noanswer, declined, dropped, mute (answered and sent no
+             sound), full, nobody, timeout, left, recorded, nothing, done, began (the caller left, or the PBX died,
+             while it ran)
     cause:   the SIP status of the last leg ("SIP 486 Busy Here"), or empty
     """
 

@@ -1,4 +1,4 @@
-"""What the worker process does: each job a function of plain values. The process is `main`, on two pipes."""
+"""What the worker process does: each job a function of plain values. The process is `serve`, on two pipes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import pickle
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -101,15 +101,15 @@ def _compiled(text: str, number: int) -> CompiledTable:
 JOBS: Final[dict[str, Callable[..., Any]]] = {job.__name__: job for job in (read, verify, diff, explain, replay)}
 
 
-def main() -> None:
-    """Serve jobs from standard input until it closes."""
+def serve(jobs: Mapping[str, Callable[..., Any]]) -> None:
+    """Do jobs that come by standard input, until it closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, which then closes our input
     os.nice(NICENESS)
     # What a job may print must not stand among the answers.
     with os.fdopen(os.dup(1), "wb") as answers:
         os.dup2(2, 1)
         while (message := _received(sys.stdin.buffer)) is not None:
-            for part in _done(message):
+            for part in _done(jobs, message):
                 answers.write(HEADER.pack(len(part)) + part)
             answers.flush()
 
@@ -123,10 +123,10 @@ def _received(source: BinaryIO) -> bytes | None:
     return message if len(message) == size else None
 
 
-def _done(message: bytes) -> list[bytes]:
+def _done(jobs: Mapping[str, Callable[..., Any]], message: bytes) -> list[bytes]:
     job, arguments = pickle.loads(message)  # noqa: S301 - from the service, on its pipe
     try:
-        return packed(JOBS[job](*arguments))
+        return packed(jobs[job](*arguments))
     except Exception as error:  # noqa: BLE001 - it belongs to who asked
         return packed(Failed(_carried(error)))
 
@@ -141,4 +141,4 @@ def _carried(error: Exception) -> Exception:
 
 
 if __name__ == "__main__":
-    main()
+    serve(JOBS)

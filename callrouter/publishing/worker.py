@@ -53,7 +53,7 @@ class Failed:
 
 
 class Jobs(Protocol):
-    """Runs the functions of callrouter.publishing.jobs somewhere else than on the loop."""
+    """Runs functions (those of callrouter.publishing.jobs, for one) somewhere else than on the loop."""
 
     async def run(self, job: str, *args: Any) -> Any:
         """Return what the function of that name returns; it raises what the function raises."""
@@ -67,13 +67,17 @@ class WorkerDied(Exception):
 
 
 class Worker:
-    """Runs functions of callrouter.publishing.jobs, one at a time, in another process.
+    """Runs the functions of a module, one at a time, in another process.
 
+    jobs:       the module; run as a program it gives its functions to `callrouter.publishing.jobs.serve`
     idle_s:     how long it stays without a job (s)
     deadline_s: how long a job may take (s)
     """
 
-    def __init__(self, *, idle_s: float = IDLE_S, deadline_s: float = DEADLINE_S) -> None:
+    def __init__(
+        self, *, jobs: str = "callrouter.publishing.jobs", idle_s: float = IDLE_S, deadline_s: float = DEADLINE_S
+    ) -> None:
+        self._jobs = jobs
         self._idle_s = idle_s
         self._deadline_s = deadline_s
         self._turn = asyncio.Lock()
@@ -140,7 +144,7 @@ class Worker:
         environment["PYTHONPATH"] = os.pathsep.join(
             filter(None, (str(Path(callrouter.__file__).parents[1]), environment.get("PYTHONPATH")))
         )
-        words = (sys.executable, "-m", "callrouter.publishing.jobs")
+        words = (sys.executable, "-m", self._jobs)
         self._process = await asyncio.create_subprocess_exec(*words, stdin=PIPE, stdout=PIPE, env=environment)
         log.debug("worker.started", pid=self._process.pid)
         return self._process

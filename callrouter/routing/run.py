@@ -35,8 +35,12 @@ ENDS: Final = frozenset({"talk", "recorded"})
 MESSAGE: Final = "record_message"
 """What `who` says of a message that is taken; no key of a table can be the same."""
 
+FIRST_MEDIA_S: Final = 3
+"""A line that answers and sends no sound within this is taken as no answer (CALLROUTER_TIMER_FIRST_MEDIA_S, its
+default)."""
 TOLD_S: Final = 7
-"""What a contact who answers hears before he is joined: no clip of that kind is longer (`told` of the catalogue)."""
+"""What a contact who answers hears before he is joined. No clip of that kind is longer than 6 s (`told` of the
+catalogue), and it begins when his line has sent some sound; after 1 s without he is no longer told."""
 SHORT_TALK_S: Final = 3
 """Who vanishes within this is taken as no answer (CALLROUTER_TIMER_SHORT_TALK_S, its default)."""
 CONFIRM_MORE_S: Final = TOLD_S + 3 + 4
@@ -127,8 +131,9 @@ def worst_s(step: Step) -> int:
     match step:
         case Dial():
             confirm = CONFIRM_MORE_S if any(t.confirm for t in step.targets) else 0
-            told = TOLD_S if step.announce and not all(t.confirm for t in step.targets) else 0
-            return step.ring_s + confirm + told + SHORT_TALK_S
+            told = TOLD_S if step.announce else FIRST_MEDIA_S
+            heard = 0 if all(t.confirm for t in step.targets) else told
+            return step.ring_s + confirm + heard + SHORT_TALK_S
         case Ring():
             return step.wait_s + SHORT_TALK_S
         case Announce():

@@ -14,7 +14,7 @@ from callrouter.calls.records import JournalBatch
 from callrouter.clock import now_us
 from callrouter.storage import tables as t
 from callrouter.storage.database import Database, StorageUnavailable, is_away
-from callrouter.storage.fill import fill, insert_into, upsert
+from callrouter.storage.fill import AT_ONCE, fill, insert_into, upsert
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +46,21 @@ class Journal:
             return {row.file: row.offset for row in rows}
 
         return await self._database.read(ask)
+
+    async def offsets_of(self, node: str, files: Sequence[str]) -> dict[str, int]:
+        """Return how far each of these files has been taken, in bytes; one that was never begun is not in it."""
+        offset = t.journal_offset.c
+
+        async def ask(connection: AsyncConnection) -> dict[str, int]:
+            found: dict[str, int] = {}
+            for start in range(0, len(files), AT_ONCE):
+                some = select(offset.file, offset.offset).where(
+                    offset.node == node, offset.file.in_(files[start : start + AT_ONCE])
+                )
+                found |= {row.file: row.offset for row in await connection.execute(some)}
+            return found
+
+        return await self._database.read(ask) if files else {}
 
     async def apply(self, batch: JournalBatch) -> None:
         """Store a batch and its offset together. Applying it twice, in parts or out of order changes nothing.
@@ -84,18 +99,19 @@ class Journal:
     async def _close(
         self, connection: AsyncConnection, batch: JournalBatch, refused: Sequence[tuple[bytes, str]]
     ) -> None:
-        rejects = [(r.line, r.reason) for r in batch.rejected] + list(refused)
+        rejects = [(r.line, r.reason, r.position) for r in batch.rejected]
+        rejects += [(line, reason, batch.offset) for line, reason in refused]
         rows: list[dict[str, Any]] = [
             {
                 "node": batch.node,
                 "file": batch.file,
                 "digest": hashlib.sha256(line).digest(),
-                "offset": batch.offset,
+                "offset": position,
                 "line": line,
                 "reason": reason,
                 "at": self._now_us(),
             }
-            for line, reason in rejects
+            for line, reason, position in rejects
         ]
         if rows:
             await connection.execute(insert_into(connection, t.journal_reject).on_conflict_do_nothing(), rows)

@@ -4,7 +4,8 @@ The rule that makes order and repetition harmless: every source writes fields of
 better evidence (a total order that does not ask when a note came), and everything else is *derived* from the whole:
 
 - the opening: the journal's record before the service's note before a time inferred from anything later;
-- the decision: the latest CallRouted; the human on the line: the latest CallJoined;
+- the decision: the latest CallRouted; where there is none, an end tells the facts;
+- the human on the line: the latest CallJoined;
 - the end: a real end before a CUT, then the later one;
 - the incident's state, category and call-back: `standing`, from all of these.
 
@@ -19,11 +20,16 @@ from typing import Any
 from uuid import UUID
 
 from callrouter.calls.ports import CallJoined, CallNote, CallOpened, CallRouted
-from callrouter.calls.records import Attempt, Ended, Opened, Record
+from callrouter.calls.records import Attempt, Ended, Glimpsed, Opened, Record
 from callrouter.incidents.model import CALL_BACK, EventKind, IncidentState, Outcome, incident_id
+from callrouter.routing.directory import TrunkKind
+from callrouter.routing.facts import AreaSource, Choice, Facts, Origin
+from callrouter.routing.values import Language
 
 AGENCY = "agency"
 OPERATOR = "operator"
+FAILSAFE = "failsafe"
+"""Route of the plan that was made by no table."""
 SERVICE = "callrouter"
 """Actor of what the service did by itself."""
 
@@ -142,6 +148,8 @@ def add(call: KnownCall, item: CallNote | Record) -> Added:
             return _joined(call, item)
         case Ended():
             return _ended(call, item)
+        case Glimpsed():
+            return Added(replace(call, node=item.node) if call.opened_source == Source.INFERRED else call)
 
 
 def standing(call: KnownCall) -> Standing:
@@ -260,10 +268,42 @@ def _ended(call: KnownCall, ended: Ended) -> Added:
         recording=ended.recording,
         cause=ended.cause,
         talked_with=_talked_with(ended.attempts),
+        facts=_facts(ended) if call.routed_at is None else call.facts,
     )
     data = {"outcome": str(ended.outcome), "stage": ended.stage, "path": ended.path}
+    if ended.outcome == Outcome.CUT:
+        data["end_known_by"] = ended.cause
     event = KnownEvent(call.incident, call.id, EventKind.ENDED, "", ended.at, ended.node, data)
     return Added(known, event, tuple({a.n: a for a in ended.attempts}.values()))
+
+
+def _facts(ended: Ended) -> dict[str, Any] | None:
+    """Return the facts by which a plan was made that `decide` had made; None where the PBX took none.
+
+    For calls of whose choice there is no note: the PBX took the plan by its failsafe, the queue of notes was full, or
+    a note was lost with the service.
+    """
+    if ended.version is None or ended.route == FAILSAFE:
+        return None
+    source, _, code = ended.area.partition("/")
+    try:
+        origin = Origin(ended.origin)
+        by_phone = origin is Origin.OPERATOR
+        kind = TrunkKind.CARRIER if origin is Origin.CITIZEN else None if by_phone else TrunkKind(origin.value)
+        facts = Facts(
+            origin=origin,
+            choice=Choice.NONE if ended.category else Choice(ended.choice),
+            category=ended.category or None,
+            area=code or None,
+            area_source=AreaSource(source) if source else None,
+            trunk=None if by_phone else ended.trunk or None,
+            trunk_kind=kind,
+            language=Language(ended.language),
+            unavailable=tuple(ended.away.split("+")) if ended.away else (),
+        )
+    except ValueError:  # of a PBX that does not write all of it, or a line that only looks like one of ours
+        return None
+    return facts.model_dump(mode="json")
 
 
 def _talked_with(attempts: tuple[Attempt, ...]) -> str:

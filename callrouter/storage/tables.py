@@ -108,6 +108,16 @@ call = Table(
     Column("talked_with", CleanText(8), nullable=False),
     CheckConstraint("direction IN ('in', 'out')", name="direction"),
     Index(None, "routed_at", "id"),
+    # When a number last reached a human: what takes it off the list of calls back.
+    Index(None, "number", "human_at"),
+)
+# Calls without an end: few, and looked for after each restart of the PBX.
+Index(
+    "ix_call_without_end",
+    call.c.node,
+    call.c.opened_at,
+    sqlite_where=call.c.ended_at.is_(None),
+    postgresql_where=call.c.ended_at.is_(None),
 )
 
 attempt = Table(
@@ -172,11 +182,11 @@ journal_reject = Table(
     Column("file", CleanText(200), primary_key=True),
     # SHA-256 of the line: the same line read again is the same row.
     Column("digest", LargeBinary, primary_key=True),
-    # The line ends at or before this byte of the file.
+    # The byte of the file at which the line begins.
     Column("offset", Whole, nullable=False),
     Column("line", LargeBinary, nullable=False),
     Column("reason", CleanText(1_000), nullable=False),
-    Column("at", Whole, nullable=False),
+    Column("at", Whole, nullable=False, index=True),
 )
 
 table_version = Table(

@@ -35,7 +35,8 @@ class NoteWriter:
 
     For the gauges: `backlog` notes wait, of at most `capacity`; `written` and `refused` (the database would not have
     them; each is logged) are over since the start; `turned_away` found the queue full; `retries` transactions failed.
-    No call is lost by any of these: the journal of the PBX holds every one (not those that the PBX refused).
+    No call is lost by any of these: the journal of the PBX holds every one (not those that the PBX refused), with all
+    that the notes would have said: by what it was decided, its plan, and who talked. Only the timeline is shorter.
     """
 
     def __init__(self, database: Database, capacity: int) -> None:

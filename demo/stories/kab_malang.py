@@ -149,13 +149,14 @@ async def service_killed_while_they_talk(stage: Stage, number: str) -> Times:
 
 
 async def service_away(stage: Stage, number: str) -> Times:
-    """The service is away: operators ring all the same, and the incident is there afterwards."""
+    """The service is away: the menu is heard and the agency rings all the same; the incident is there afterwards."""
     await stage.centre.kill_service()
-    call = await stage.dial(number, "dials 112 while the service is away")
-    operator = await stage.rings(stage["op1"], 6, number)
-    human = await stage.talk(call, operator, stage["op1"])
+    stage.tell("service", "is away")
+    call = await stage.ring_112(number, "1")
+    agency = await stage.rings(stage["damkar"], 6, number)
+    human = await stage.talk(call, agency, stage["damkar"])
     await call.hangup()
-    return Times.of(call, human, "failsafe: operator")
+    return Times.of(call, human, "failsafe: the menu, the agency")
 
 
 SHOW: Final = Show(

@@ -12,7 +12,7 @@ from callrouter.access.model import Role
 from callrouter.api.server import ApiServer
 from tests.api.fakes import Managed
 from tests.api.fakes import managed as a_managed_centre
-from tests.api.support import Client, FakeBoard, FakeHealth, FakeIncidents, FakeRefused
+from tests.api.support import Client, FakeBoard, FakeCallbacks, FakeHealth, FakeIncidents, FakeRefused, FakeSetAside
 
 Start = Callable[..., Awaitable[ApiServer]]
 
@@ -25,6 +25,16 @@ def incidents() -> FakeIncidents:
 @pytest.fixture
 def refused() -> FakeRefused:
     return FakeRefused()
+
+
+@pytest.fixture
+def callbacks() -> FakeCallbacks:
+    return FakeCallbacks()
+
+
+@pytest.fixture
+def set_aside() -> FakeSetAside:
+    return FakeSetAside()
 
 
 @pytest.fixture
@@ -44,7 +54,13 @@ async def managed() -> Managed:
 
 @pytest.fixture
 async def start(
-    incidents: FakeIncidents, refused: FakeRefused, board: FakeBoard, health: FakeHealth, managed: Managed
+    incidents: FakeIncidents,
+    refused: FakeRefused,
+    callbacks: FakeCallbacks,
+    set_aside: FakeSetAside,
+    board: FakeBoard,
+    health: FakeHealth,
+    managed: Managed,
 ) -> AsyncIterator[Start]:
     """Start a server with settings of the test's own; all are stopped afterwards."""
     started: list[ApiServer] = []
@@ -53,6 +69,8 @@ async def start(
         given: dict[str, Any] = {
             "incidents": incidents,
             "refused_calls": refused,
+            "callbacks": callbacks,
+            "set_aside": set_aside,
             "live": board,
             "health": health,
             "management": managed.management,

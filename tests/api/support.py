@@ -20,6 +20,8 @@ from callrouter.api.server import OPERATIONS
 from callrouter.bilingual import Bilingual
 from callrouter.calls.live import CHECKS, Check, LiveCall
 from callrouter.calls.refused import RefusedCalls
+from callrouter.calls.setaside import SetAsides
+from callrouter.incidents.callbacks import Callback, CallbackFilter
 from callrouter.incidents.model import Attempt, incident_id
 from callrouter.incidents.views import (
     CallView,
@@ -160,6 +162,41 @@ class FakeRefused:
     asked: list[int | None] = field(default_factory=list)
 
     async def since(self, at: int | None) -> RefusedCalls:
+        """Return them, whatever is asked."""
+        self.asked.append(at)
+        if self.before_answer is not None:
+            await self.before_answer()
+        return self.found
+
+
+@dataclass
+class FakeCallbacks:
+    """A list of callers to call back. `before_answer` may raise."""
+
+    entries: list[Callback] = field(default_factory=list)
+    before_answer: Callable[[], Awaitable[None]] | None = None
+    asked: list[CallbackFilter] = field(default_factory=list)
+
+    async def page(self, wanted: CallbackFilter) -> list[Callback]:
+        """Return the entries after the place that is asked for, in the order they are given in."""
+        self.asked.append(wanted)
+        if self.before_answer is not None:
+            await self.before_answer()
+        places = [(one.urgency, one.first, one.number_for_people) for one in self.entries]
+        after = wanted.after
+        start = 0 if after is None else places.index((after.urgency, after.first, after.number_for_people)) + 1
+        return self.entries[start : start + wanted.limit]
+
+
+@dataclass
+class FakeSetAside:
+    """Lines that were set aside, as they are told. `before_answer` may raise."""
+
+    found: SetAsides = field(default_factory=lambda: SetAsides(0, ()))
+    before_answer: Callable[[], Awaitable[None]] | None = None
+    asked: list[int | None] = field(default_factory=list)
+
+    async def since(self, at: int | None) -> SetAsides:
         """Return them, whatever is asked."""
         self.asked.append(at)
         if self.before_answer is not None:

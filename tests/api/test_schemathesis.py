@@ -24,7 +24,16 @@ from callrouter.access.model import AuditNote, Right, Role
 from callrouter.access.ports import TokenRecord
 from callrouter.api.server import ApiServer
 from tests.api.fakes import START_US, managed
-from tests.api.support import DOCUMENT, FakeBoard, FakeHealth, FakeIncidents, FakeRefused, given_detail
+from tests.api.support import (
+    DOCUMENT,
+    FakeBoard,
+    FakeCallbacks,
+    FakeHealth,
+    FakeIncidents,
+    FakeRefused,
+    FakeSetAside,
+    given_detail,
+)
 
 EXAMPLES = 5
 """Of each operation, beside those of the description itself."""
@@ -72,6 +81,8 @@ class Running:
                 0,
                 incidents=incidents,
                 refused_calls=FakeRefused(),
+                callbacks=FakeCallbacks(),
+                set_aside=FakeSetAside(),
                 live=FakeBoard(),
                 health=FakeHealth(),
                 management=centre.management,

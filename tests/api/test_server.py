@@ -25,9 +25,11 @@ from tests.api.fakes import Managed
 from tests.api.support import (
     Client,
     FakeBoard,
+    FakeCallbacks,
     FakeHealth,
     FakeIncidents,
     FakeRefused,
+    FakeSetAside,
     given_call,
     given_detail,
     until,
@@ -43,6 +45,8 @@ def a_server(host: str = "127.0.0.1", port: int = 0) -> ApiServer:
         port,
         incidents=FakeIncidents(),
         refused_calls=FakeRefused(),
+        callbacks=FakeCallbacks(),
+        set_aside=FakeSetAside(),
         live=FakeBoard(),
         health=FakeHealth(),
     )

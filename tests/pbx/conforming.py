@@ -30,6 +30,7 @@ MEANS: Final[dict[str, dict[str, str]]] = {
         "noanswer": "rang-out",
         "declined": "confirm-refused",
         "dropped": "dropped-early",
+        "mute": "dropped-early",
         "short": "dropped-early",
     },
     "ringgroup": {

@@ -97,6 +97,21 @@ async def test_dead_agency_is_given_up_after_the_no_progress_time(rig: Rig, numb
     assert spent.total_seconds() == pytest.approx(rig.centre.settings.timers.no_progress_s, abs=0.5)
 
 
+async def test_agency_that_answers_without_a_sound_is_followed_by_the_next_step(rig: Rig, number: str) -> None:
+    await rig.on_duty(rig.op1)
+    host = rig.centre.trunk_hosts["sipp"]
+    async with sipp_server("uas_mute.xml", host, 5060, prefix=sipp_command(rig)):
+        call = await rig.press(number, "8")
+        operator = await rig.op1.until_incoming(within=8)
+        await talk(call, operator, CALLER, OP1)
+        await call.hangup()
+    incident = await rig.centre.incident_of(number)
+    first, second = call_of(incident)["attempts"]
+    assert (first["result"], first["human_at"], second["result"]) == ("mute", None, "talked")
+    spent = datetime.fromisoformat(first["ended_at"]) - datetime.fromisoformat(first["pickup_at"])
+    assert spent.total_seconds() == pytest.approx(rig.centre.settings.timers.first_media_s, abs=0.5)
+
+
 async def test_progress_without_an_answer_ends_at_an_operator_and_the_caller_is_never_in_silence(
     rig: Rig, number: str
 ) -> None:

@@ -112,9 +112,13 @@ async def until_moved_on(far: Rig, who: str) -> None:
 
 # ---------------------------------------------------------------- the calls
 async def call_while_the_service_is_away(far: Rig) -> tuple[PhoneCall, PhoneCall]:
-    """Return a call that rings a static number, and how it arrives there; the service is back then."""
+    """Return a call that rings a static number, and how it arrives there; the service is back then.
+
+    The failsafe's data are not there either: else the menu would be heard.
+    """
     await far.off(far.seluler)
     await far.centre.stop_service()
+    (far.centre.settings.failsafe_dir / "current").unlink()
     call = await far.caller.dial(far.centre.number, user=number(1))
     rung = await far.seluler.until_incoming(within=5)
     await far.centre.start_service()

@@ -106,10 +106,26 @@ async def test_an_unanswered_call_that_the_pbx_ends_is_not_counted(rig: Rig, num
     assert await added_meanwhile(rig, before, number) == 0
 
 
-async def test_a_challenge_for_a_password_is_not_counted(rig: Rig, number: str) -> None:
-    before = await refused(rig)
+async def test_a_stranger_who_is_asked_for_a_password_and_gives_none_is_counted_with_his_address(
+    rig: Rig, number: str
+) -> None:
     stranger = rig.centre.addresses.host(77)
     assert "401" in (await send(rig, "uac_bad_codec.xml", stranger, number)).errors
+    found: list[dict[str, Any]] = []
+    async with asyncio.timeout(15):
+        while not found:  # it is noticed when the PBX hears of anybody, some seconds later
+            await send(rig, "uac_bad_codec.xml", rig.centre.trunk_hosts["telco"], f"9{number}")
+            found = [call for call in (await refused(rig))["newest"] if call["number"] == number]
+    assert [(call["status"], call["source"], call["trunk"]) for call in found] == [(401, stranger, None)]
+    await added_meanwhile(rig, await refused(rig), f"5{number}")  # so that all of these have landed
+
+
+async def test_an_operator_who_proves_who_he_is_is_not_counted(rig: Rig, number: str) -> None:
+    before = await refused(rig)
+    await rig.op1.register()
+    call = await rig.op1.dial(rig.centre.number)
+    await call.until_answered(within=5)
+    await call.hangup()
     assert await added_meanwhile(rig, before, number) == 0
 
 

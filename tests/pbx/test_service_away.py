@@ -25,31 +25,62 @@ async def restored(rig: Rig) -> AsyncIterator[None]:
         await rig.centre.start_service()
 
 
-async def test_service_not_running_rings_the_operators_and_the_incident_comes_later(rig: Rig, number: str) -> None:
-    await rig.on_duty(rig.op1)
+DEAD_AIR_S = 2.5
+"""The longest that a caller may hear nothing at all while the service is away."""
+
+
+async def test_service_not_running_and_the_menu_brings_the_agency_and_the_incident_comes_later(
+    rig: Rig, number: str
+) -> None:
     assert await rig.centre.stop_service() == 0
-    call = await rig.caller.dial(rig.centre.number, user=number)
-    operator = await rig.op1.until_incoming(within=3)
-    await talk(call, operator, CALLER, OP1)
+    call = await rig.press(number, "1")
+    agency = await rig.damkar.until_incoming(within=3)
+    await talk(call, agency, CALLER, DAMKAR)
+    assert call.report().longest_silence_s < DEAD_AIR_S
     await call.hangup()
     await rig.settle()
     await rig.centre.start_service()
     incident = await rig.centre.incident_of(number)
     stored = call_of(incident)
-    assert (incident["outcome"], stored["path"], stored["facts"]) == ("talked", "failsafe", None)
-    assert results(incident) == [("operators", "talked")]
+    assert (incident["state"], incident["category"], incident["outcome"]) == ("with_agency", "fire", "talked")
+    assert (stored["path"], stored["choice"], stored["route"], stored["version"]) == ("failsafe", "1", "fire", 1)
+    assert results(incident) == [("damkar/piket", "talked")]
+    facts = stored["facts"]
+    assert (facts["origin"], facts["trunk"], facts["trunk_kind"]) == ("citizen", "telco", "carrier")
+    assert (facts["category"], facts["choice"], facts["language"], facts["unavailable"]) == ("fire", "none", "id", [])
 
 
-async def test_service_not_running_and_no_operator_rings_the_static_numbers(rig: Rig, number: str) -> None:
+async def test_service_not_running_and_0_brings_an_operator(rig: Rig, number: str) -> None:
+    await rig.on_duty(rig.op1)
     await rig.centre.kill_service()
+    call = await rig.press(number, "0")
+    operator = await rig.op1.until_incoming(within=3)
+    await talk(call, operator, CALLER, OP1)
+    assert call.report().longest_silence_s < DEAD_AIR_S
+    await call.hangup()
+    await rig.settle()
+    await rig.centre.start_service()
+    stored = call_of(await rig.centre.incident_of(number))
+    assert (stored["path"], stored["choice"], stored["route"]) == ("failsafe", "operator", "others")
+
+
+async def test_service_not_running_nor_its_data_there_and_no_operator_rings_the_static_numbers(
+    rig: Rig, number: str
+) -> None:
+    await rig.centre.kill_service()
+    (rig.centre.settings.failsafe_dir / "current").unlink()
     call = await rig.caller.dial(rig.centre.number, user=number)
     duty = await rig.seluler.until_incoming(within=5)
     assert duty.remote.number == number
     await talk(call, duty, CALLER, SELULER)
+    assert call.report().longest_silence_s < DEAD_AIR_S
     await call.hangup()
     await rig.settle()
     await rig.centre.start_service()
-    assert results(await rig.centre.incident_of(number)) == [("operators", "nobody"), ("static/n0", "talked")]
+    incident = await rig.centre.incident_of(number)
+    assert results(incident) == [("operators", "nobody"), ("static/n0", "talked")]
+    assert (call_of(incident)["path"], call_of(incident)["route"]) == ("failsafe", "failsafe")
+    assert call_of(incident)["facts"] is None
 
 
 async def test_kill_9_while_two_talk_leaves_them_talking(rig: Rig, number: str) -> None:
@@ -113,19 +144,22 @@ async def test_service_stopped_and_no_agency_to_be_had_brings_an_operator(rig: R
     await rig.centre.incident_of(number, within=15)
 
 
-async def test_service_hanging_before_the_menu_rings_operators_within_two_and_a_half_seconds(
+async def test_service_hanging_before_the_menu_costs_the_lease_and_then_the_menu_is_heard(
     rig: Rig, number: str
 ) -> None:
-    await rig.on_duty(rig.op1)
     rig.centre.pause_service()
     call = await rig.caller.dial(rig.centre.number, user=number)
-    operator = await rig.op1.until_incoming(within=5)
-    assert operator.report().invited_s - call.report().invited_s < 2.5
-    await talk(call, operator, CALLER, OP1)
+    await call.until_hears_speech(within=5)
+    await call.digits("1")
+    agency = await rig.damkar.until_incoming(within=3)
+    await talk(call, agency, CALLER, DAMKAR)
+    assert call.report().longest_silence_s < DEAD_AIR_S
     await call.hangup()
     rig.centre.resume_service()
     incident = await rig.centre.incident_of(number, within=15)
-    assert call_of(incident)["path"] == "failsafe"
+    stored = call_of(incident)
+    assert (incident["category"], stored["path"], stored["route"]) == ("fire", "failsafe", "fire")
+    assert stored["facts"]["category"] == "fire"
 
 
 async def test_sigterm_ends_no_call(rig: Rig, number: str) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from callrouter.asterisk.hep import Address, Captured
-from callrouter.asterisk.refusals import MAX_FOLLOWED, OwnAddresses, Refusals, locally_towards
+from callrouter.asterisk.refusals import MAX_FOLLOWED, PROOF_US, OwnAddresses, Refusals, locally_towards
 from callrouter.asterisk.sip import MAX_HEAD, Invite, Reply, number_of, read
 from callrouter.calls.ports import CallRefused
 
@@ -83,6 +84,49 @@ def test_a_source_that_is_no_trunk_has_no_trunk() -> None:
 @pytest.mark.parametrize("status", [400, 403, 404, 415, 420, 480, 488, 500, 503, 600, 603, 606, 699])
 def test_every_final_refusal_counts(status: int) -> None:
     assert [note.status for note in seen(invite(), reply(status))] == [status]
+
+
+def later(message: Captured, by_us: int) -> Captured:
+    return replace(message, at=message.at + by_us)
+
+
+def with_line(message: Captured, line: str) -> Captured:
+    return replace(message, message=message.message.replace(b"\r\nCSeq:", f"\r\n{line}\r\nCSeq:".encode()))
+
+
+PROOF = 'Authorization: Digest username="op1", response="0"'
+
+
+@pytest.mark.parametrize("status", [401, 407])
+def test_a_challenge_counts_once_no_proof_came_for_it(status: int) -> None:
+    other = invite(call_id="b@x")
+    assert seen(invite(), reply(status), later(other, PROOF_US)) == []
+    (note,) = seen(invite(), reply(status), later(other, PROOF_US + 1_000), later(other, 9 * PROOF_US))
+    assert (note.status, note.number, note.at) == (status, "0812", AT + 1_000)
+
+
+def test_a_challenge_that_was_answered_with_a_proof_does_not_count() -> None:
+    again = with_line(invite(cseq=2), PROOF)
+    after = later(invite(call_id="b@x"), 9 * PROOF_US)
+    assert seen(invite(), reply(401), again, reply(200, cseq=2), after) == []
+
+
+def test_a_wrong_proof_counts_at_once_and_one_that_is_only_old_does_not() -> None:
+    again = with_line(invite(cseq=2), PROOF)
+    (note,) = seen(invite(), reply(401), again, reply(401, cseq=2))
+    assert note.status == 401
+    stale = with_line(reply(401, cseq=2), 'WWW-Authenticate: Digest realm="x", stale=true')
+    assert seen(invite(), reply(401), again, stale) == []
+
+
+def test_challenges_without_a_proof_are_bounded_and_none_is_forgotten_uncounted() -> None:
+    refusals, notes = given_refusals()
+    for n in range(MAX_FOLLOWED + 3):
+        refusals.see(invite(call_id=f"{n}@x"))
+        refusals.see(reply(401, call_id=f"{n}@x"))
+    assert len(notes) == 3
+    refusals.see(later(invite(), 9 * PROOF_US))
+    assert len(notes) == MAX_FOLLOWED + 3
 
 
 @pytest.mark.parametrize("status", [100, 180, 183, 200, 302, 401, 407, 487])

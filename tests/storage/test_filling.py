@@ -27,6 +27,7 @@ from tests.storage.given import (
     given_routed,
     incident_of,
     one,
+    picture,
     rows,
     store,
     whole_call,
@@ -249,3 +250,37 @@ async def test_the_failsafes_plan_is_not_mixed_with_what_was_decided(database: D
     row = await one(database, t.call, id=call)
     assert (row["plan"], row["version"], row["path"]) == ("ringgroup,centre,90", None, "failsafe")
     assert (row["decided_plan"], row["decided_version"]) == ("late plan", 7)
+
+
+async def test_end_tells_by_what_a_call_was_decided_of_whose_choice_no_note_was_taken(database: Database) -> None:
+    with_note, without = uuid4(), uuid4()
+    words = {"origin": "citizen", "trunk": "carrier", "choice": "1", "category": "fire", "language": "id"}
+    await store(database, given_opened(with_note), given_routed(with_note), given_ended(with_note, **words))
+    await store(database, given_opened(without), given_ended(without, **words))
+    shown = await picture(database, without)
+    wanted = await picture(database, with_note)
+    assert shown["call"][0]["facts"] == wanted["call"][0]["facts"]
+    for column in ("plan", "route", "version", "category", "talked_with"):
+        assert shown["call"][0][column] == wanted["call"][0][column]
+    assert shown["incident"] == wanted["incident"]
+
+
+async def test_note_of_a_choice_goes_before_what_its_end_tells_whichever_came_first(database: Database) -> None:
+    first, last = uuid4(), uuid4()
+    words = {"origin": "citizen", "trunk": "carrier", "area": "menu/35.07.13", "away": "agency/bpbd"}
+    await store(database, given_opened(first), given_routed(first), given_ended(first, **words))
+    await store(database, given_opened(last), given_ended(last, **words), given_routed(last))
+    assert await picture(database, first) == await picture(database, last)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [{}, {"origin": "martian"}, {"origin": "citizen", "area": "dream/1"}, {"origin": "citizen", "language": "xx"}],
+)
+async def test_end_whose_words_are_not_ours_tells_no_facts_and_counts(
+    database: Database, words: dict[str, str]
+) -> None:
+    call = uuid4()
+    await store(database, given_opened(call), given_ended(call, **words))
+    (row,) = (await picture(database, call))["call"]
+    assert (row["facts"], row["outcome"]) == (None, "talked")

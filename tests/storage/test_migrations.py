@@ -17,12 +17,17 @@ from sqlalchemy.engine import URL
 from callrouter.errors import OperatorError
 from callrouter.storage.database import migrate
 from callrouter.storage.engine import migrating_engine, place
-from callrouter.storage.revisions import alembic_config, wanted_revision
+from callrouter.storage.revisions import REVISIONS, alembic_config, wanted_revision
 from callrouter.storage.tables import metadata
 
 
 def test_there_is_one_head() -> None:
     assert ScriptDirectory.from_config(alembic_config()).get_heads() == [wanted_revision()]
+
+
+def test_the_revisions_that_the_code_knows_are_those_of_the_folder() -> None:
+    newest_first = ScriptDirectory.from_config(alembic_config()).walk_revisions()
+    assert tuple(reversed([script.revision for script in newest_first])) == REVISIONS
 
 
 def test_migrating_from_nothing_makes_every_table(empty_url: str) -> None:

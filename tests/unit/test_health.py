@@ -8,9 +8,21 @@ from typing import Any, cast
 import pytest
 
 from callrouter.bilingual import Bilingual
-from callrouter.calls.live import CHECKS, Check
+from callrouter.calls.live import CHECKS, WARNINGS, Check
+from callrouter.disk import Level
 from callrouter.health import ServiceHealth
 from callrouter.incidents.views import StorageUnavailable
+
+
+@dataclass
+class Told:
+    """A part that tells of itself, and well."""
+
+    name: str
+
+    def check(self) -> Check:
+        """Tell."""
+        return Check(self.name, True, Bilingual("Baik.", "Well."))
 
 
 @dataclass
@@ -24,6 +36,16 @@ class Parts:
     failing: bool = False
     version: int = 3
     refused: Bilingual | None = None
+    age_s: float | None = 0.8
+    fresh: bool = True
+    took_ms: float = 3.0
+    why: Bilingual | None = None
+    level: Level = Level.OK
+    set_aside: int = 0
+
+    def in_words(self) -> Bilingual:
+        """Tell of the disk."""
+        return Bilingual("sisa 3 GB", "3 GB free")
 
     async def read(self, work: object) -> int:
         """Answer for the database."""
@@ -35,7 +57,19 @@ class Parts:
     def health(self) -> ServiceHealth:
         """Return the health of these parts."""
         part = cast("Any", self)
-        return ServiceHealth(part, part, part, part, part, lambda: self.version, lambda: self.refused)
+        return ServiceHealth(
+            part,
+            part,
+            part,
+            part,
+            part,
+            lambda: self.version,
+            lambda: self.refused,
+            failsafe=cast("Any", Told("failsafe")),
+            consultation=part,
+            probe=cast("Any", Told("probe")),
+            disk=part,
+        )
 
 
 async def checks(parts: Parts) -> dict[str, Check]:
@@ -44,7 +78,7 @@ async def checks(parts: Parts) -> dict[str, Check]:
 
 async def test_service_whose_parts_work_is_ready_in_every_check() -> None:
     found = await checks(Parts())
-    assert set(found) == set(CHECKS)
+    assert set(found) == {*CHECKS, *WARNINGS}
     assert all(check.ok for check in found.values())
     assert "3" in found["table"].detail.en
 
@@ -61,6 +95,13 @@ async def test_service_whose_parts_work_is_ready_in_every_check() -> None:
         ),
         (Parts(listening=False), "agi", "Not listening"),
         (Parts(failing=True), "journal", "nothing of it is lost"),
+        (Parts(level=Level.CRITICAL), "disk", "3 GB free"),
+        (Parts(fresh=False, age_s=None), "consultation", "Never answered yet."),
+        (
+            Parts(fresh=False, age_s=7.2, why=Bilingual("Tidak selesai dalam 2 detik.", "Not done within 2 s.")),
+            "consultation",
+            "Last answered 7 s ago. Not done within 2 s.",
+        ),
         (
             Parts(refused=Bilingual("antrean op-malam tidak muncul", "the queue op-malam did not appear")),
             "table",
@@ -90,3 +131,13 @@ async def test_table_that_the_pbx_refused_and_then_took_is_ready_again_with_its_
     assert not (await table()).ok
     parts.refused, parts.version = None, 4
     assert ((await table()).ok, "4" in (await table()).detail.en) == (True, True)
+
+
+async def test_lines_that_were_set_aside_are_told_and_do_not_stop_the_service() -> None:
+    found = (await checks(Parts(set_aside=2)))["journal"]
+    assert (found.ok, "2" in found.detail.en, "/api/v1/journal/set-aside" in found.detail.en) == (True, True, True)
+
+
+async def test_disk_that_fills_warns_before_it_is_full() -> None:
+    found = (await checks(Parts(level=Level.WARNING)))["disk"]
+    assert (found.ok, found.detail.en) == (True, "3 GB free")

@@ -10,7 +10,7 @@ import ipaddress
 import json
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -291,10 +291,15 @@ def put(text: str, usual: str, value: str) -> str:
     if usual in HOSTS:
         host = value.lower().removeprefix("::ffff:") if "." in value else str(ipaddress.ip_address(value))
         in_uri = f"[{host}]" if ":" in host else host
-        return re.sub(rf"(?<=sip:){re.escape(usual)}|(?<=@){re.escape(usual)}", in_uri, text).replace(usual, host)
+        plain = re.escape(usual)
+        return re.sub(rf"(?:(?<=sip:)|(?<=@))({plain})|{plain}", lambda m: in_uri if m[1] else host, text)
     if usual.startswith("qq"):
         return text.replace(usual, value)
     return re.sub(rf"(?<![0-9.]){re.escape(usual)}(?![0-9.])", lambda _: value, text)
+
+
+KEYED: Final = ("CR_TO_", "CR_ROOM_")
+"""Variables of the dialplan that end in a name of the table."""
 
 
 def undigested(text: str) -> str:
@@ -308,8 +313,13 @@ def expected(usual: str, value: str) -> Made:
     def there(text: str) -> str:
         return put(text, usual, value)
 
+    def lines_of(lines: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        named = [(there(key) if key.startswith(KEYED) else key, there(line)) for key, line in lines]
+        # A name may be that of a choice, too: one variable, whose last line counts.
+        return list(dict(named).items()) if any(key.startswith(KEYED) for key, _ in lines) else named
+
     files = {
-        name: [(there(s), options, [(key, there(line)) for key, line in lines]) for s, options, lines in sections]
+        name: [(there(s), options, lines_of(lines)) for s, options, lines in sections]
         for name, sections in base().files.items()
     }
     told = {there(call): {k: undigested(there(v)) for k, v in values.items()} for call, values in base().told.items()}

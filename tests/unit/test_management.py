@@ -90,7 +90,7 @@ async def managed(pbx: Pbx, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     def go_live(_snapshot: Snapshot) -> None:
         raise AssertionError("nothing goes live here")
 
-    found = Managed(used, kept, cast("Any", pbx), cast("Any", pbx), go_live, lambda: roster)
+    found = Managed(used, kept, cast("Any", pbx), cast("Any", pbx), go_live, lambda: roster, lambda: snapshot)
     await found.open()
     await found.duty.start()
     running = asyncio.create_task(found.run())

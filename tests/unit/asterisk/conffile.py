@@ -60,6 +60,10 @@ class Priority:
     arguments: str
 
 
+SWITCHED = {"callrouter-from-operator", "callrouter-transfer"}
+"""Contexts that look for an extension in another one, by the dialplan's variables."""
+
+
 def priorities(text: str) -> list[Priority]:
     """Return the lines of a dialplan's contexts."""
     found: list[Priority] = []
@@ -69,6 +73,8 @@ def priorities(text: str) -> list[Priority]:
         exten = ""
         for name, value in section.lines:
             rest = value
+            if name == "switch" and section.name in SWITCHED and value.startswith("Loopback/"):
+                continue
             if name == "exten":
                 exten, rest = value.split(",", 1)
             elif name != "same":

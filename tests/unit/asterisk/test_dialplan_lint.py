@@ -13,8 +13,10 @@ from callrouter.routing.table import RoutingTable
 from tests.unit.asterisk.given import rendered
 from tests.unit.routing.tables import Document, small
 
-ALLOWED: dict[str, str] = {}
-"""Classes of findings that are let pass, each with its reason. None is."""
+ALLOWED: dict[str, str] = {
+    "I_NOTIMPL_SWITCH": "it does not know switch lines; tests/pbx/test_attack_transfer.py tries ours",
+}
+"""Classes of findings that are let pass, each with its reason."""
 
 
 def findings(dialplan: Path) -> list[str]:

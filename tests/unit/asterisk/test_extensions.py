@@ -24,7 +24,7 @@ from tests.unit.asterisk.given import rendered
 from tests.unit.calls.given import ended_line, opened_line
 from tests.unit.routing.tables import small
 
-BUILT_IN = {"Answer", "Goto", "GotoIf", "Hangup", "NoOp", "Progress", "Set"}
+BUILT_IN = {"Answer", "Goto", "GotoIf", "Hangup", "NoOp", "Progress", "Set", "Wait"}
 """Applications of the PBX's core, which no module brings."""
 LEASED = {"callrouter-112", "callrouter-next"}
 """Where a caller may be when his lease runs out."""
@@ -38,8 +38,14 @@ def dialplan(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def steps(dialplan: Path) -> list[Priority]:
-    """Its lines."""
-    return priorities(dialplan.read_text())
+    """Its lines on the way of a call; a probe only looks (below)."""
+    return [p for p in priorities(dialplan.read_text()) if not p.context.startswith("callrouter-probe")]
+
+
+@pytest.fixture(scope="module")
+def probing(dialplan: Path) -> list[Priority]:
+    """The lines of a probe."""
+    return [p for p in priorities(dialplan.read_text()) if p.context.startswith("callrouter-probe")]
 
 
 def of(steps: list[Priority], context: str, exten: str = "s") -> list[Priority]:
@@ -92,7 +98,8 @@ def test_every_step_that_a_plan_can_have_is_known_to_the_dialplan(steps: list[Pr
         "r", 5, 1, "c",
     )  # fmt: skip
     kinds = {step.split(",")[0] for step in encode(plan).split("!")}
-    assert kinds | {"s", "unknown"} == {p.exten for p in steps if p.context == "callrouter-step"}
+    by_transfer = {"operator"}  # callrouter-transfer-to puts it into a plan
+    assert kinds | by_transfer | {"s", "unknown"} == {p.exten for p in steps if p.context == "callrouter-step"}
 
 
 def test_the_longest_plan_ends_before_the_dialplans_bound() -> None:
@@ -122,7 +129,7 @@ def test_whoever_takes_a_call_hears_the_clip_of_its_plan(steps: list[Priority]) 
         ("callrouter-callee", "cr/${ARG2}"),
         ("callrouter-ask", "CR_DIGIT,cr/${ARG1}&cr/press-1-to-accept,1,n,1,${CR_CONFIRM_S}"),
     ]
-    given = [p.arguments for p in steps if p.application == "Dial"]
+    given = [p.arguments for p in steps if p.application == "Dial" and "U(callrouter-member)" not in p.arguments]
     assert "U(callrouter-callee^${ARG4}^${CR_TOLD})" in given[0]
     assert "U(callrouter-ask^${MASTER_CHANNEL(CR_TOLD)})" in given[1]
 
@@ -157,10 +164,13 @@ def test_lease_that_lapses_behind_the_services_last_word_goes_on_by_it(steps: li
 
 
 # ---------------------------------------------------------------- what was handed over
-def test_nothing_but_the_service_says_that_all_is_there(steps: list[Priority]) -> None:
-    """It is unset before the service is asked, and the dialplan asks for it once."""
-    uses = [(p.context, p.arguments) for p in steps if "CR_READY" in p.arguments]
-    assert uses == [("callrouter-112", "CR_READY="), ("callrouter-next", '$["${CR_READY}"="yes"]?ours')]
+def test_nothing_but_the_service_and_the_whole_failsafe_say_that_all_is_there(steps: list[Priority]) -> None:
+    """It is unset before the service is asked, asked for behind it, and again behind the failsafe's data."""
+    uses = [(p.context, p.arguments) for p in steps if "CR_READY" in p.arguments and "-probe" not in p.context]
+    asked_for = ("callrouter-next", '$["${CR_READY}"="yes"]?ours')
+    assert uses == [("callrouter-112", "CR_READY="), asked_for, asked_for, ("callrouter-failsafe", "CR_READY=yes")]
+    failsafe = [p.arguments for p in of(steps, "callrouter-failsafe")]
+    assert failsafe.index('$["${CR_F_SUM}"!="${CR_F_NAME}"]?none') < failsafe.index("CR_READY=yes")
     arguments = [p.arguments for p in of(steps, "callrouter-112")]
     (asked,) = [n for n, p in enumerate(of(steps, "callrouter-112")) if p.application == "AGI"]
     assert arguments.index("CR_READY=") < asked
@@ -242,10 +252,12 @@ def test_text_of_the_caller_goes_nowhere_but_into_the_journals_code(steps: list[
     sent = ("CALLERID(", "PJSIP_HEADER(", "CHANNEL(pjsip,")
     sources = [p.arguments for p in steps if any(source in p.arguments for source in sent)]
     assert sources == [
+        "__CR_HOPS=$[0${FILTER(0-9,${PJSIP_HEADER(read,X-Callrouter-Hops):0:2})}]",  # a neighbour's, two digits
         "CR_SENT=${CALLERID(num):0:64}",
         "CR_SENT=${CALLERID(name):0:200}",
         "CR_SENT=${PJSIP_HEADER(read,Geolocation):0:64}",
         "CR_SENT=${CHANNEL(pjsip,call-id):0:200}",
+        "PJSIP_HEADER(add,X-Callrouter-Hops)=${CR_HOPS}",
     ]
     uses = {p.arguments for p in steps if "CR_SENT" in p.arguments} - set(sources)
     assert uses == {
@@ -259,14 +271,20 @@ def test_text_of_the_caller_goes_nowhere_but_into_the_journals_code(steps: list[
 
 def test_extension_that_was_dialled_is_used_only_where_the_table_made_it(steps: list[Priority]) -> None:
     assert {p.context for p in steps if "EXTEN" in p.arguments.replace("DIALPLAN_EXISTS", "")} == {
-        "callrouter-confirm"
+        "callrouter-confirm",
+        "callrouter-transfer-to",
+        "callrouter-consult",
     }
 
 
 # ---------------------------------------------------------------- applications that lose callers
 def test_dial_always_keeps_the_caller_and_never_follows_a_redirection(steps: list[Priority]) -> None:
-    dials = [p for p in steps if p.application == "Dial"]
-    assert len(dials) == 2
+    asked = [
+        p.arguments.rsplit(",", 1)[1] for p in steps if p.application == "Dial" and p.context == "callrouter-consult"
+    ]
+    assert all(options.startswith("i") for options in asked)  # an operator's own call: he is no caller
+    dials = [p for p in steps if p.application == "Dial" and p.context != "callrouter-consult"]
+    assert len(dials) == 3
     for dial in dials:
         _, timeout, options = re.fullmatch(r"(.*),(\$\{\w+\}\^\$\{\w+\}),([^,]*)", dial.arguments).groups()  # type: ignore[union-attr]
         assert timeout.endswith("^${CR_NO_PROGRESS}")
@@ -283,7 +301,7 @@ def test_queue_always_keeps_the_caller_and_is_bounded(steps: list[Priority]) -> 
 
 def test_callee_is_never_dropped_by_abort(dialplan: Path) -> None:
     assert "ABORT" not in dialplan.read_text()
-    assert set(re.findall(r"GOSUB_RESULT=(\w+)", dialplan.read_text())) == {"BUSY"}
+    assert set(re.findall(r"GOSUB_RESULT=(\w+)", dialplan.read_text())) == {"BUSY", "CONTINUE"}
 
 
 def test_recording_is_kept_on_hang_up_and_needs_no_beep_of_the_pbx(steps: list[Priority]) -> None:
@@ -334,18 +352,22 @@ def test_every_variable_that_is_read_is_set_somewhere(dialplan: Path) -> None:
     given = {name for name, _ in globals_.lines}
     given |= set(re.findall(r"set_var = (CR_\w+)=", pjsip))
     given |= set(re.findall(r"(?:Set\(|Read\()(?:__|MASTER_CHANNEL\()?(CR_\w+)[=,)]", text))
-    by_service = {"CR_MENU_SWITCH", "CR_MENU_", "CR_NEXT_LANG_", "CR_PLAN_", "CR_WHERE_", "CR_AWAY"}
+    by_service = {"CR_MENU_SWITCH", "CR_MENU_", "CR_NEXT_LANG_", "CR_PLAN_", "CR_WHERE_"}
     by_parts = {"CR_ATTEMPT_"}
+    by_table = {"CR_ROOM_"}
+    by_probe = {"CR_PROBE", "CR_PROBE_TRUNK"}
     text = text.replace("CR_MENU__", "CR_MENU_")
     used = set(re.findall(r"\$\{(CR_\w+)", text)) | set(re.findall(r"CUT\((CR_\w+)", text))
-    assert used - given == by_service | by_parts
+    assert used - given == by_service | by_parts | by_table | by_probe
     assert f"Set({min(by_parts)}${{CR_N}}=" in text
 
 
 def test_no_global_of_the_dialplan_is_never_used(dialplan: Path) -> None:
     text = dialplan.read_text()
     globals_ = next(section for section in read(text) if section.name == "globals")
-    assert [name for name, _ in globals_.lines if f"${{{name}}}" not in text] == []
+    by_key = {name for name, _ in globals_.lines if name.startswith(("CR_TO_", "CR_ROOM_"))}
+    assert [name for name, _ in globals_.lines if name not in by_key and f"${{{name}}}" not in text] == []
+    assert all(f"{{{name}" in text for name in ("CR_TO_", "CR_ROOM_"))
 
 
 def test_what_a_callee_stamps_on_the_caller_is_cleared_before_the_next_attempt(steps: list[Priority]) -> None:
@@ -354,7 +376,7 @@ def test_what_a_callee_stamps_on_the_caller_is_cleared_before_the_next_attempt(s
         p.arguments.removesuffix("=") for p in of(steps, "callrouter-attempt", "begin") if p.arguments.endswith("=")
     }
     stamped -= {"CR_STAGE", "CR_PASS"}
-    assert stamped == {"CR_PICKUP", "CR_BY", "CR_HUMAN", "CR_HUMAN_MS", "CR_DECLINED", "CR_FULL"}
+    assert stamped == {"CR_PICKUP", "CR_BY", "CR_HUMAN", "CR_HUMAN_MS", "CR_DECLINED", "CR_FULL", "CR_MUTE"}
     assert stamped <= cleared
     assert "HangupCauseClear" in {p.application for p in of(steps, "callrouter-attempt", "begin")}
 
@@ -392,3 +414,40 @@ def test_longest_line_of_the_journal_is_not_cut(dialplan: Path) -> None:
     stamps = 5 * stamp + by + key + len("6f1c1d8e-7d3f-4b1f-9f5e-0d3b5f0f8a11.wav") + len("9999999")
     path = len("FILE(,,,al,u)=") + 300
     assert path + fields + stamps + MAX_PLAN_CHARS + attempts < 8_191 < MAX_LINE + 1
+
+
+# ---------------------------------------------------------------- a probe
+def test_probe_rings_nobody_and_writes_nothing(probing: list[Priority]) -> None:
+    assert {p.application for p in probing} == {
+        *("AGI", "Answer", "ExecIf", "Gosub", "Goto", "GotoIf", "Hangup", "Return", "Set", "UserEvent"),
+        *("Wait", "WaitForNoise"),
+    }
+    entered = {p.arguments.partition(",")[0] for p in probing if p.application == "Gosub"}
+    assert entered == {
+        *("callrouter-probe-begin", "callrouter-probe-tell", "callrouter-probe-step"),
+        *("callrouter-menu", "callrouter-failsafe"),
+    }
+    assert not any(
+        re.search(r"(?:FILE|GROUP|GLOBAL|MASTER_CHANNEL|hangup_handler_push)\b", p.arguments) for p in probing
+    )
+
+
+def test_probe_has_no_identity_of_a_call_and_is_bounded(probing: list[Priority]) -> None:
+    assert [p.arguments for p in probing if p.arguments.startswith("CR_CALL=")] == ["CR_CALL="]
+    assert all(of(probing, "callrouter-probe", "T"))
+    limits = [p.arguments for p in probing if "TIMEOUT(" in p.arguments]
+    assert limits == ["TIMEOUT(absolute)=${CR_LEASE}", *["TIMEOUT(absolute)=60"] * 3]
+
+
+def test_probe_knows_every_step_that_a_plan_can_have(steps: list[Priority], probing: list[Priority]) -> None:
+    of_calls = {p.exten for p in steps if p.context == "callrouter-step"} - {"operator"}  # no table has that
+    assert {p.exten for p in probing if p.context == "callrouter-probe-step"} == of_calls
+
+
+def test_probe_takes_the_plan_as_a_call_does(steps: list[Priority], probing: list[Priority]) -> None:
+    def looked_up(lines: list[Priority]) -> list[str]:
+        return re.findall(r"CR_PLAN=(\$\{CR_\w+(?:\$\{\w+\}\w*)*\})", " ".join(p.arguments for p in lines))
+
+    given = looked_up(of(steps, "callrouter-next"))
+    assert len(given) >= 3
+    assert looked_up(of(probing, "callrouter-probe", "way")) == given[-3:]

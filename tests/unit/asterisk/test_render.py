@@ -18,8 +18,10 @@ from callrouter.asterisk import render as render_module
 from callrouter.asterisk.files import lay_music
 from callrouter.asterisk.render import AsteriskFiles, Credentials, PbxSecrets, read_secrets, render
 from callrouter.asterisk.variables import MODULES
+from callrouter.calls.menu import menu_data
 from callrouter.errors import OperatorError
 from callrouter.resources import resource
+from callrouter.routing.directory import TrunkKind
 from callrouter.routing.table import RoutingTable
 from callrouter.settings import load
 from tests.unit.asterisk.conffile import Section, read
@@ -233,7 +235,12 @@ def test_trunks_are_known_by_address_alone_and_operators_by_name_and_secret(tmp_
     assert auth.all("password") == []
     assert auth.all("password_digest") == [f"MD5:{known.md5}", f"SHA-256:{known.sha256}"]
     assert auth.one("realm") == named(found, "global").one("default_realm") == "callrouter"
-    assert operator.all("set_var") == ["CR_ORIGIN=operator", "CR_TRUNK=op1", "CR_GROUPS=operators"]
+    assert operator.all("set_var") == [
+        "CR_ORIGIN=operator",
+        "CR_TRUNK=op1",
+        "TRANSFER_CONTEXT=callrouter-no-transfer",
+        "CR_GROUPS=operators",
+    ]
 
 
 def test_no_trunk_may_transfer_and_none_sees_our_contexts_by_default(tmp_path: Path) -> None:
@@ -241,7 +248,19 @@ def test_no_trunk_may_transfer_and_none_sees_our_contexts_by_default(tmp_path: P
     assert named(found, "callrouter-trunk").one("allow_transfer") == "no"
     contexts = {s.one("context") for s in found if s.all("context")}
     assert contexts == {"callrouter-from-carrier", "callrouter-from-agency", "callrouter-from-operator"}
-    assert "res_pjsip_refer" not in MODULES
+
+
+def test_an_operator_may_transfer_to_choices_colleagues_and_neighbours_alone(tmp_path: Path) -> None:
+    def neighbour(document: Document) -> None:
+        document["directory"]["trunks"].append({"key": "tetangga", "kind": "neighbour", "host": "127.0.112.40"})
+
+    table = small(neighbour)
+    whole = rendered(tmp_path, table)[2]
+    assert {name: kind for name, kind in whole.globals.items() if name.startswith("CR_TO_")} == {
+        **{f"CR_TO_{operator.key}": "o" for operator in table.directory.operators},
+        **{f"CR_TO_{digits}": "c" for digits in menu_data(table).meaning},
+        "CR_TO_tetangga": "g",
+    }
 
 
 def test_neither_manager_user_may_do_what_together_runs_a_shell(tmp_path: Path) -> None:
@@ -516,3 +535,13 @@ def test_folder_where_a_link_should_be_is_named(tmp_path: Path) -> None:
     (tmp_path / "state" / "asterisk" / "data" / "documentation").mkdir(parents=True)
     with pytest.raises(OperatorError, match="documentation"):
         rendered(tmp_path, small())
+
+
+# ---------------------------------------------------------------- counting calls
+def test_trunk_is_counted_on_the_callers_channel_unless_it_is_a_neighbour(tmp_path: Path) -> None:
+    table = small()
+    _, etc, whole = rendered(tmp_path, table)
+    rooms = {t.key: "0" if t.kind is TrunkKind.NEIGHBOUR else str(t.channels) for t in table.directory.trunks}
+    assert {name: whole.globals[f"CR_ROOM_{name}"] for name in rooms} == rooms
+    written = named(sections(etc, "extensions.conf"), "globals")
+    assert {name: written.one(f"CR_ROOM_{name}") for name in rooms} == rooms

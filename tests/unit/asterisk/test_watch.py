@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import UUID
 
@@ -280,6 +280,15 @@ MALFORMED = [
     event("FullyBooted"),
     event("Newchannel", Channel="x"),
 ]
+
+
+def test_what_goes_a_calls_way_without_an_identity_is_none() -> None:
+    """A probe: its stage is told like a caller's, with no call in it."""
+    rig = Rig()
+    with capture_logs() as logs:
+        for event in (stage("menu"), choice()):
+            rig.watch.on_event(replace(event, fields=event.fields | {"Call": ""}))
+    assert (rig.board.live(), rig.notes.taken, logs) == ([], [], [])
 
 
 @pytest.mark.parametrize("malformed", MALFORMED)

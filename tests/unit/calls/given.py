@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -97,6 +98,10 @@ def ended_line(call: UUID = CALL, *attempts: str, **changed: str) -> bytes:
         "cause": "16",
         "passed": "",
         "cut": "0",
+        "origin": "citizen",
+        "trunk": "telco",
+        "area": "",
+        "away": "",
         "plan": "plan,3,fire,10!dial,PJSIP/101@trunk-damkar,20,a,damkar/posko!last,operators,90!record,60",
         "attempts": "".join(f"^{text}" for text in attempts),
     }
@@ -125,6 +130,11 @@ class Store:
         """Return the offsets of what was applied."""
         assert node == "pbx1"
         return dict(self.taken)
+
+    async def offsets_of(self, node: str, files: Sequence[str]) -> dict[str, int]:
+        """Return the same of these files."""
+        assert node == "pbx1"
+        return {file: self.taken[file] for file in files if file in self.taken}
 
     async def apply(self, batch: JournalBatch) -> None:
         """Take a batch, or fail before anything of it is taken."""

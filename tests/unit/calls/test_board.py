@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from callrouter.calls import board as board_module
-from callrouter.calls.board import Board, Seen
+from callrouter.calls.board import Board, Contradictions, Seen
 from callrouter.calls.live import LiveCall, Stage
 from callrouter.incidents.model import incident_id
 from tests.unit.calls.given import CALL, OTHER, us
@@ -179,20 +179,55 @@ def test_calls_beyond_the_bound_are_counted_and_not_shown(monkeypatch: pytest.Mo
     assert (len(board), board.overflow) == (1, 1)
 
 
+def differing(found: Contradictions) -> tuple[int, int]:
+    return len(found.unknown), len(found.gone)
+
+
+def test_contradictions_are_told_call_by_call_and_the_pbx_is_right() -> None:
+    board = Board()
+    board.moved(seen(CALL, Stage.MENU))
+    known = seen(CALL, Stage.AGENCY)
+    found = board.reset([known, seen(OTHER, Stage.TALKING, with_whom="op2")])
+    assert [one.call for one in found.unknown] == [OTHER]
+    assert found.gone == ()
+    assert [(was.stage, is_.stage) for was, is_ in found.moved] == [(Stage.MENU, Stage.AGENCY)]
+    assert {call.call: call.stage for call in board.live()} == {CALL: Stage.AGENCY, OTHER: Stage.TALKING}
+    assert found
+    assert not board.reset([known, seen(OTHER, Stage.TALKING, with_whom="op2")])
+
+
+def test_legs_that_rang_when_the_picture_was_taken_are_shown_and_freed_when_the_caller_goes() -> None:
+    board = Board()
+    one = seen(CALL, Stage.AGENCY)
+    board.reset([one], {one.linkedid: {"PJSIP/trunk-damkar-00000002": "trunk-damkar"}})
+    (shown,) = board.live()
+    assert shown.with_whom == ("trunk-damkar",)
+    assert board.legs_to_free(one.channel, one.linkedid) == ("PJSIP/trunk-damkar-00000002",)
+
+
+def test_legs_of_a_talk_are_not_taken_for_ringing_ones() -> None:
+    board = Board()
+    one = seen(CALL, Stage.TALKING, with_whom="trunk-damkar")
+    board.reset([one], {one.linkedid: {"PJSIP/trunk-damkar-00000002": "trunk-damkar"}})
+    (shown,) = board.live()
+    assert shown.with_whom == ("trunk-damkar",)
+    assert board.legs_to_free(one.channel, one.linkedid) == ()
+
+
 def test_whole_picture_adds_what_was_missed_and_takes_away_what_has_gone() -> None:
     board = Board()
     board.moved(seen(CALL))
     picture = [seen(OTHER, Stage.TALKING, category="fire", with_whom="op2")]
-    assert board.reset(picture) == (1, 1)
+    assert differing(board.reset(picture)) == (1, 1)
     assert (only(board).call, only(board).stage, only(board).with_whom) == (OTHER, Stage.TALKING, ("op2",))
-    assert board.reset(picture) == (0, 0)
-    assert board.reset([]) == (0, 1)
+    assert differing(board.reset(picture)) == (0, 0)
+    assert differing(board.reset([])) == (0, 1)
 
 
 def test_whole_picture_keeps_who_rings_so_that_he_can_still_be_freed() -> None:
     board = ringing()
     board.chose(CALL, "fire")
-    assert board.reset([seen(stage=Stage.AGENCY)]) == (0, 0)
+    assert differing(board.reset([seen(stage=Stage.AGENCY)])) == (0, 0)
     assert (only(board).with_whom, only(board).category) == (("trunk-damkar",), "fire")
     assert board.legs_to_free(CALLER, LINKED) == (LEG,)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from callrouter.calls import handover
@@ -239,6 +239,7 @@ def test_what_is_handed_over_stays_true_until_the_time_that_is_told(call: Call, 
     assert until > now.timestamp()
     last = min(until, now.timestamp() + 30 * 86_400)
     later = datetime.fromtimestamp(now.timestamp() + (last - now.timestamp()) * part, UTC)
+    assume(later.timestamp() < until)  # the clock may have no time between the two
     assert hand_over(snapshot, came, away, later).plans == hand_over(snapshot, came, away, now).plans
 
 

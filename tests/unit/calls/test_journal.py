@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import os
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -15,11 +17,13 @@ from hypothesis import strategies as st
 
 from callrouter.calls import journal
 from callrouter.calls.journal import MAX_READ, JournalReader, batches
-from callrouter.calls.lines import MAX_LINE
-from callrouter.calls.records import DutyActed, Ended, JournalBatch, Opened
+from callrouter.calls.lines import MAX_LINE, parse_line
+from callrouter.calls.oldfiles import DONE, KEEP_FILES
+from callrouter.calls.records import DutyActed, Ended, Glimpsed, JournalBatch, Opened
 from callrouter.incidents.views import StorageUnavailable
 from tests.unit.calls.given import CALL, OTHER, Store, at, began, duty_line, ended_line, opened_line
 
+LEN_ID = len(f"1|opened|{CALL}")
 FIRST, SECOND = "pbx1-1763760.log", "pbx1-1763761.log"
 
 
@@ -127,7 +131,55 @@ def test_record_behind_a_line_that_a_full_disk_tore_is_not_lost(tmp_path: Path, 
     torn, whole = uuid4(), uuid4()
     write(tmp_path, opened_line(torn)[:part], end=b"")
     write(tmp_path, opened_line(whole))
-    assert taken(tmp_path) == ([whole], [opened_line(torn)[:part]])
+    calls, set_aside = taken(tmp_path)
+    assert (calls[-1], set_aside) == (whole, [opened_line(torn)[:part]])
+    assert calls[:-1] == ([torn] if part > LEN_ID else [])
+
+
+@pytest.mark.parametrize("kind", [opened_line, ended_line])
+def test_call_of_a_torn_line_is_known_all_the_same_by_its_id_and_time(
+    tmp_path: Path, kind: Callable[[UUID], bytes]
+) -> None:
+    line, call = kind(OTHER), uuid4()
+    write(tmp_path, line[: line.index(b"node=") + 3], opened_line(call))
+    (batch,) = batches(tmp_path, "pbx1", {})
+    at_ = parse_line(line).at
+    assert batch.records[0] == Glimpsed(OTHER, at_, "pbx1")
+    assert [r.call for r in batch.records] == [OTHER, call]
+    assert [(r.position, len(r.line)) for r in batch.rejected] == [(0, line.index(b"node=") + 3)]
+
+
+def test_call_of_a_line_that_breaks_off_before_its_time_is_of_the_time_of_the_file(tmp_path: Path) -> None:
+    write(tmp_path, opened_line(OTHER)[:LEN_ID])
+    write(tmp_path, opened_line(CALL)[: LEN_ID + 6])
+    (batch,) = batches(tmp_path, "pbx1", {})
+    assert batch.records == tuple(Glimpsed(call, 1_763_760_000_000_000, "pbx1") for call in (OTHER, CALL))
+
+
+def test_position_is_the_byte_at_which_the_line_begins(tmp_path: Path) -> None:
+    write(tmp_path, opened_line(), b"poison", b"", b"1|opened|torn" + opened_line(OTHER), b"more poison")
+    data = (tmp_path / FIRST).read_bytes()
+    (batch,) = batches(tmp_path, "pbx1", {})
+    assert [r.line for r in batch.rejected] == [b"poison", b"1|opened|torn", b"more poison"]
+    assert all(data[r.position :].startswith(r.line) for r in batch.rejected)
+    (rest,) = batches(tmp_path, "pbx1", {FIRST: len(opened_line()) + 1})
+    assert [r.position for r in rest.rejected] == [r.position for r in batch.rejected]
+
+
+def test_line_that_gets_no_end_any_more_is_set_aside_and_what_is_written_behind_it_is_read(tmp_path: Path) -> None:
+    torn, later = uuid4(), uuid4()
+    write(tmp_path, opened_line())
+    write(tmp_path, opened_line(torn)[:150], end=b"")
+    (first,) = batches(tmp_path, "pbx1", {})
+    offset = {FIRST: first.offset}
+    assert list(batches(tmp_path, "pbx1", offset)) == []
+    long_ago = time.time() - journal.TAIL_S - 1
+    os.utime(tmp_path / FIRST, (long_ago, long_ago))
+    (tail,) = batches(tmp_path, "pbx1", offset)
+    assert ([r.call for r in tail.records], [r.line for r in tail.rejected]) == ([torn], [opened_line(torn)[:150]])
+    assert tail.offset == (tmp_path / FIRST).stat().st_size
+    write(tmp_path, opened_line(later))
+    assert taken(tmp_path, {FIRST: tail.offset}) == ([later], [])
 
 
 def test_torn_end_of_a_call_is_never_taken_for_its_whole_end(tmp_path: Path) -> None:
@@ -135,7 +187,7 @@ def test_torn_end_of_a_call_is_never_taken_for_its_whole_end(tmp_path: Path) -> 
     write(tmp_path, line[: line.index(b"^dial")], end=b"")
     write(tmp_path, opened_line())
     (batch,) = batches(tmp_path, "pbx1", {})
-    assert [type(r) for r in batch.records] == [Opened]
+    assert [type(r) for r in batch.records] == [Glimpsed, Opened]
     assert len(batch.rejected) == 1
 
 
@@ -354,7 +406,7 @@ def test_file_shorter_than_what_was_taken_of_it_is_read_again(tmp_path: Path) ->
 
 
 async def test_old_files_are_retired_once_they_are_wholly_taken(tmp_path: Path) -> None:
-    names = [f"pbx1-{1_763_760 + n}.log" for n in range(journal.KEEP_FILES + 3)]
+    names = [f"pbx1-{1_763_760 + n}.log" for n in range(KEEP_FILES + 3)]
     for name in names:
         write(tmp_path, opened_line(uuid4()), file=name)
     store = Store()
@@ -363,12 +415,12 @@ async def test_old_files_are_retired_once_they_are_wholly_taken(tmp_path: Path) 
     write(tmp_path, opened_line(uuid4()), file=names[1])
     assert await reader.catch_up() == 1
     assert await reader.catch_up() == 0
-    assert sorted(path.name for path in (tmp_path / journal.DONE).iterdir()) == names[:3]
+    assert sorted(path.name for path in (tmp_path / DONE).iterdir()) == names[:3]
     assert sorted(path.name for path in tmp_path.glob("*.log")) == names[3:]
 
 
 async def test_file_that_is_not_wholly_taken_stays_however_old(tmp_path: Path) -> None:
-    names = [f"pbx1-{1_763_760 + n}.log" for n in range(journal.KEEP_FILES + 1)]
+    names = [f"pbx1-{1_763_760 + n}.log" for n in range(KEEP_FILES + 1)]
     for name in names:
         write(tmp_path, opened_line(uuid4()), file=name)
     write(tmp_path, ended_line()[:50], file=names[0], end=b"")

@@ -63,7 +63,9 @@ class Service:
             return web.json_response({"status": "ok"})
         body = json.loads(await request.read() or b"null")
         headers = request.headers
-        self.asked.append((request.method, request.path, headers.get("Authorization"), headers.get("If-Match"), body))
+        self.asked.append(
+            (request.method, request.path_qs, headers.get("Authorization"), headers.get("If-Match"), body)
+        )
         if self.refuses is not None:
             return web.json_response(self.refuses, status=self.refuses["status"])
         return web.json_response({"number": 41, "sha256": "0" * 64, "live_ms": 1.0}, headers={"ETag": '"beef"'})
@@ -199,9 +201,10 @@ def test_changes_go_through_the_service_that_runs(service: Service) -> None:
     done("publish", "--why", "again")
     done("rollback", "3", "--why", "back")
     empty = service.asked[0][3]
-    assert [(m, p, match, body if m == "POST" else None) for m, p, _, match, body in service.asked] == [
-        ("PUT", "/api/v1/draft", empty, None),
-        ("POST", "/api/v1/draft/publish", '"beef"', {"why": "the first"}),
+    assert [(m, p, match) for m, p, _, match, _ in service.asked[:1]] == [
+        ("POST", "/api/v1/versions?why=the%20first", empty)
+    ]
+    assert [(m, p, match, body) for m, p, _, match, body in service.asked[1:]] == [
         ("POST", "/api/v1/draft/publish", empty, {"why": "again"}),
         ("POST", "/api/v1/versions/3/rollback", None, {"why": "back"}),
     ]

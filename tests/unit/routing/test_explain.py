@@ -223,7 +223,7 @@ def test_steps_are_told_with_what_became_of_them_and_when_they_begin_at_the_late
         (3, "ringgroup", "last_resort:operators", None),
         (4, "record", "record_message", None),
     ]
-    assert [s.at_s for s in found.steps] == [0, 30, 30 + 27, 30 + 27 + 33, 30 + 27 + 33 + 93]
+    assert [s.at_s for s in found.steps] == [0, 30, 30 + 30, 30 + 30 + 33, 30 + 30 + 33 + 93]
     assert [s.worst_s for s in found.steps] == [worst_s(step) for step in found.plan.steps]
     assert found.ending.en == "the caller talks with operators"
 

@@ -21,7 +21,7 @@ AT = datetime(2026, 3, 1, 17, 0, tzinfo=UTC)
 DAYS = 10
 """Tables name dates of these days only; the week after them is like all later ones."""
 TIMES = [AT + timedelta(minutes=30 * n) for n in range(48 * (DAYS + 8))]
-CONFIRM_S, TOLD_S, VANISH_S, ANNOUNCE_S, BEFORE_RECORD_S = 14, 7, 3, 60, 13
+CONFIRM_S, TOLD_S, MEDIA_S, VANISH_S, ANNOUNCE_S, BEFORE_RECORD_S = 14, 7, 3, 3, 60, 13
 
 
 def calls(table: Document) -> Iterator[tuple[Call, datetime]]:
@@ -125,8 +125,8 @@ def worst_s(step: tuple[Any, ...]) -> int:
         seconds = int(step[2]) + VANISH_S
         if True in [target[4] for target in step[1]]:
             seconds += CONFIRM_S
-        if step[3] and False in [target[4] for target in step[1]]:
-            seconds += TOLD_S
+        if False in [target[4] for target in step[1]]:
+            seconds += TOLD_S if step[3] else MEDIA_S
         return seconds
     if step[0] == "ring":
         return int(step[2]) + VANISH_S

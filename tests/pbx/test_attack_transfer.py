@@ -1,0 +1,398 @@
+"""REFER and Replaces from every side: an operator transfers his caller where he may; nobody loses a caller by it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from demo.centre import Centre
+from demo.softphone import Answer, PhoneCall, Softphone
+from tests.pbx.rig import CALLER, DAMKAR, OP1, OP2, SHORT_TIMERS, short_clips, talk, unexpected
+from tests.pbx.tables import table
+from tests.pbx.test_agency import call_of, results
+from tests.pbx.wirephone import WireCall, WirePhone
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+NEIGHBOUR, AGENCY = 2300, 2050
+SAID = (
+    "transfer attempt blocked due to configuration",
+    "target does not exist",
+    "'external_replaces' extension not found",
+    "Function CR_TO_",
+    "with invalid Replaces header",
+    "Refer-To",
+)
+"""What the PBX says of a transfer that it refuses."""
+_numbers = count(1)
+
+
+def with_neighbour() -> dict[str, Any]:
+    """Return a table with a neighbouring centre."""
+    given = table()
+    given["directory"]["trunks"].append({"key": "tetangga", "kind": "neighbour", "host": "127.0.0.40"})
+    return given
+
+
+@dataclass
+class Hall:
+    """A centre; telephones; and such whose messages the test chooses."""
+
+    centre: Centre
+    caller: Softphone
+    damkar: Softphone
+    op2: Softphone
+    op1: WirePhone
+    agency: WirePhone
+    carrier: WirePhone
+    neighbour: WirePhone
+
+    @property
+    def phones(self) -> tuple[Softphone, ...]:
+        """Those that decide for themselves."""
+        return (self.caller, self.damkar, self.op2)
+
+    @property
+    def wires(self) -> tuple[WirePhone, ...]:
+        """Those that do not."""
+        return (self.op1, self.agency, self.carrier, self.neighbour)
+
+    def where(self, user: str) -> str:
+        """Return an address at the PBX, as Refer-To has it."""
+        return f"<sip:{user}@{self.centre.settings.sip_host}>"
+
+    async def press(self, number: str, digit: str) -> PhoneCall:
+        """Ring 112 and press a digit."""
+        call = await self.caller.dial(self.centre.number, user=number)
+        await call.until_answered(within=5)
+        await call.until_hears_speech(within=5)
+        await call.digits(digit)
+        return call
+
+    async def with_operator(self, number: str) -> tuple[PhoneCall, WireCall]:
+        """Return a call that hears its operator, and the operator's side of it."""
+        call = await self.press(number, "0")
+        operator = await self.op1.until_incoming(within=5)
+        await call.until_hears(OP1, within=5)
+        return call, operator
+
+    async def still_hears(self, call: PhoneCall, tone: int) -> None:
+        """Nothing has come between the two."""
+        now = time.monotonic()
+        await call.until_hears(tone, within=5, since=now + 0.2)
+        assert not call.ended
+
+    async def lines(self, incident: dict[str, Any]) -> list[str]:
+        """Return what the journal says of the incident's call."""
+        marked = f"|{call_of(incident)['id']}|"
+        files = sorted(self.centre.settings.journal_dir.glob("*.log"))
+        return [line for file in files for line in file.read_text().splitlines() if marked in line[:60]]
+
+    async def one_incident(self, number: str) -> dict[str, Any]:
+        """Return the only incident of a number, whose call has one beginning and one end in the journal."""
+        found = await self.centre.incident_of(number)
+        assert len([i for i in await self.centre.incidents() if i["caller_number"] == number]) == 1
+        assert [line.split("|")[1] for line in await self.lines(found)] == ["opened", "ended"]
+        return found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def built(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hall]:
+    folder = tmp_path_factory.mktemp("transfer")
+    given = with_neighbour()
+    short_clips(folder / "state" / "recorded", given)
+    async with Centre(folder, given, timers=SHORT_TIMERS) as centre, contextlib.AsyncExitStack() as stack:
+        caller, damkar = await centre.phone("telco", CALLER), await centre.phone("damkar", DAMKAR)
+        op2 = await centre.operator("op2", OP2, register=False)
+        pbx, hosts = centre.settings.sip_host, centre.trunk_hosts
+
+        async def wire(host: str, user: str, tone: int, secret: str = "") -> WirePhone:
+            return await stack.enter_async_context(WirePhone(host, pbx, user, secret=secret, tone_hz=tone).plugged())
+
+        yield Hall(
+            centre,
+            caller,
+            damkar,
+            op2,
+            await wire(centre.addresses.host(150), "op1", OP1, centre.accounts["op1"]),
+            await wire(hosts["sipp"], "agency", AGENCY),
+            await wire(hosts["seluler"], "0811223344", 600),
+            await wire(hosts["tetangga"], "112", NEIGHBOUR),
+        )
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def hall(built: Hall) -> AsyncIterator[Hall]:
+    """The centre with op1 on duty; afterwards nothing may be left over, and the PBX has said nothing unforeseen."""
+    rx = built.centre.pbx.rx
+    for phone in built.phones:
+        await phone.behave(Answer(0.1))
+        phone.forget()
+    for wire in built.wires:
+        wire.calls.clear()
+        wire.heard.clear()
+        wire.redirect, wire.redirected = "", 0
+    assert await built.op1.register() == 200
+    for queue in ("operators", "operators.last"):
+        await rx(f"queue add member PJSIP/op1 to {queue} penalty 0 as op1 state_interface PJSIP/op1")
+    before = len(built.centre.pbx.complaints())
+    yield built
+    for phone in built.phones:
+        for call in phone.calls:
+            if not call.ended:
+                await call.hangup()
+    for wire in built.wires:
+        for one in wire.calls:
+            await one.hangup()
+    with contextlib.suppress(Exception):
+        await built.op2.unregister()
+    async with asyncio.timeout(15):
+        while "0 active channels" not in await rx("core show channels count"):
+            await asyncio.sleep(0.05)
+    new = unexpected(built.centre.pbx.complaints()[before:])
+    assert [line for line in new if not any(said in line for said in SAID)] == []
+
+
+@pytest.fixture
+def number() -> str:
+    return f"0813{next(_numbers):08d}"
+
+
+# ---------------------------------------------------------------- what an operator may
+async def test_operator_transfers_his_caller_to_a_choice_of_the_menu(hall: Hall, number: str) -> None:
+    call, operator = await hall.with_operator(number)
+    assert await operator.refer(hall.where("1")) == 200
+    agency = await hall.damkar.until_incoming(within=5)
+    await talk(call, agency, CALLER, DAMKAR)
+    await call.hangup()
+    incident = await hall.one_incident(number)
+    assert results(incident) == [("operators", "talked"), ("damkar/piket", "talked")]
+    assert (incident["category"], call_of(incident)["choice"]) == ("fire", "1")
+    assert "|passed=op1|" in (await hall.lines(incident))[1]
+
+
+async def test_operator_transfers_his_caller_to_a_colleague(hall: Hall, number: str) -> None:
+    call, operator = await hall.with_operator(number)
+    await hall.op2.register()
+    assert await operator.refer(hall.where("op2")) == 200
+    colleague = await hall.op2.until_incoming(within=5)
+    await talk(call, colleague, CALLER, OP2)
+    await call.hangup()
+    incident = await hall.one_incident(number)
+    assert results(incident) == [("operators", "talked"), ("op2", "talked")]
+    assert [attempt["by"] for attempt in call_of(incident)["attempts"]] == ["op1", "op2"]
+    assert incident["state"] == "with_operator"
+
+
+async def test_operator_transfers_his_caller_to_the_neighbouring_centre(hall: Hall, number: str) -> None:
+    call, operator = await hall.with_operator(number)
+    assert await operator.refer(hall.where("tetangga")) == 200
+    there = await hall.neighbour.until_incoming(within=5)
+    assert there.invite.startswith("INVITE sip:112@")
+    assert "X-Callrouter-Hops: 1\r\n" in there.invite
+    await call.until_hears(NEIGHBOUR, within=5)
+    await call.hangup()
+    incident = await hall.one_incident(number)
+    assert results(incident) == [("operators", "talked"), ("tetangga/112", "talked")]
+
+
+async def test_colleague_who_does_not_answer_gives_the_caller_back_to_the_operators(hall: Hall, number: str) -> None:
+    call, operator = await hall.with_operator(number)
+    hall.op1.calls.clear()
+    await operator.hand_over(hall.where("op2"))  # who is not registered
+    await hall.op1.until_incoming(within=10)
+    await call.until_hears(OP1, within=5, since=time.monotonic() + 0.5)
+    await call.hangup()
+    incident = await hall.one_incident(number)
+    assert results(incident)[0] == ("operators", "talked")
+    assert results(incident)[1][0] == "op2"
+    assert results(incident)[-1] == ("operators", "talked")
+
+
+async def test_operator_asks_a_colleague_first_and_then_gives_him_the_caller(hall: Hall, number: str) -> None:
+    call, operator = await hall.with_operator(number)
+    await hall.op2.register()
+    answer, consulted = await hall.op1.call("op2")
+    assert answer == 200
+    colleague = await hall.op2.until_incoming(within=5)
+    await colleague.until_hears(OP1, within=5)
+    to = f"<sip:op2@{hall.centre.settings.sip_host}?Replaces={_escaped(consulted.replaces)}>"
+    assert await operator.refer(to) == 200
+    await talk(call, colleague, CALLER, OP2)
+    await call.hangup()
+    incident = await hall.one_incident(number)
+    assert results(incident) == [("operators", "talked")]
+
+
+async def test_caller_goes_on_when_who_got_him_by_a_consultation_leaves_first(hall: Hall, number: str) -> None:
+    call, operator = await hall.with_operator(number)
+    await hall.op2.register()
+    await asyncio.sleep(hall.centre.settings.timers.short_talk_s)  # a talk, not a line that fell at once
+    _, consulted = await hall.op1.call("op2")
+    colleague = await hall.op2.until_incoming(within=5)
+    await colleague.until_hears(OP1, within=5)
+    await operator.refer(f"<sip:op2@{hall.centre.settings.sip_host}?Replaces={_escaped(consulted.replaces)}>")
+    await talk(call, colleague, CALLER, OP2)
+    await colleague.hangup()
+    await call.until_hears_speech(within=5, since=time.monotonic())
+    await call.hangup()
+    assert results(await hall.one_incident(number)) == [("operators", "talked")]
+
+
+# ---------------------------------------------------------------- what nobody may
+NOWHERE = (
+    "112",
+    "s",
+    "*21",
+    "tail",
+    "9",
+    "99",
+    "op9",
+    "damkar",
+    "trunk-damkar",
+    "OP2",
+    "op2%3A0%3A3",
+    "x%40callrouter-112",
+    "113%40trunk-damkar",
+    "$%7BSHELL(touch%20/tmp/x)%7D",
+    "%22%5D%7C",
+    "external_replaces",
+    "",
+)
+
+
+@pytest.mark.parametrize("to", NOWHERE)
+async def test_transfer_to_nowhere_is_refused_and_the_two_talk_on(hall: Hall, number: str, to: str) -> None:
+    call, operator = await hall.with_operator(number)
+    assert await operator.refer(hall.where(to) if to else f"<sip:{hall.centre.settings.sip_host}>") == 404
+    await hall.still_hears(call, OP1)
+    await call.hangup()
+    assert results(await hall.one_incident(number)) == [("operators", "talked")]
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "<sip:x@127.0.0.1?Replaces=unknown%3Bto-tag%3D1%3Bfrom-tag%3D2>",
+        "<sip:x@127.0.0.1?Replaces=>",
+        "<tel:112>",
+        "<https://127.0.0.1/>",
+        "nonsense",
+        "",
+    ],
+)
+async def test_transfer_that_is_none_is_refused_and_the_two_talk_on(hall: Hall, number: str, to: str) -> None:
+    call, operator = await hall.with_operator(number)
+    assert await operator.refer(to) >= 400
+    await hall.still_hears(call, OP1)
+    await call.hangup()
+    assert results(await hall.one_incident(number)) == [("operators", "talked")]
+
+
+async def test_transfer_by_the_agency_is_refused_and_the_two_talk_on(hall: Hall, number: str) -> None:
+    call = await hall.press(number, "8")
+    agency = await hall.agency.until_incoming(within=5)
+    await call.until_hears(AGENCY, within=10)
+    for to in ("1", "op1", "112", "tetangga"):
+        assert await agency.refer(hall.where(to)) == 603
+    await hall.still_hears(call, AGENCY)
+    await call.hangup()
+    assert results(await hall.one_incident(number)) == [("sipp/piket", "talked")]
+
+
+async def test_transfer_by_the_callers_side_is_refused_and_the_two_talk_on(hall: Hall) -> None:
+    answer, call = await hall.carrier.call()
+    assert answer == 200
+    for to in ("1", "op2", "112", "tetangga", "x"):
+        assert await call.refer(hall.where(to)) == 603
+    operator = await hall.op1.until_incoming(within=20)  # the menu ended without a digit
+    await hall.op2.register()
+    rung = len(hall.op2.calls)
+    assert await call.refer(hall.where("op2")) == 603
+    assert not call.ended
+    assert not operator.ended
+    assert len(hall.op2.calls) == rung
+    await call.hangup()
+    assert len((await hall.one_incident(hall.carrier.user))["calls"]) == 1
+
+
+async def test_operator_who_calls_112_himself_transfers_nobody(hall: Hall) -> None:
+    await hall.op2.register()
+    for queue in ("operators", "operators.last"):
+        await hall.centre.pbx.rx(f"queue add member PJSIP/op2 to {queue} penalty 0 as op2 state_interface PJSIP/op2")
+    answer, call = await hall.op1.call("112")
+    assert answer == 200
+    colleague = await hall.op2.until_incoming(within=20)
+    await colleague.until_hears(OP1, within=5)
+    for to in ("1", "op2", "112", "tetangga", "*21"):
+        assert await call.refer(hall.where(to)) == 404
+    await hall.still_hears(colleague, OP1)
+    await call.hangup()
+    await colleague.until_ended(within=5)
+
+
+async def test_refer_outside_any_call_moves_nobody(hall: Hall, number: str) -> None:
+    call, _ = await hall.with_operator(number)
+    for phone in hall.wires:
+        us = f"<sip:{phone.user}@{phone.host}>"
+        uri = f"sip:112@{hall.centre.settings.sip_host}"
+        more = f"Refer-To: {hall.where('1')}\r\nContact: {phone.contact}\r\n"
+        answer = await phone.tried("REFER", uri, us, f"<{uri}>", more=more)
+        assert int(answer.split()[1]) >= 400
+    await hall.still_hears(call, OP1)
+    await call.hangup()
+    assert results(await hall.one_incident(number)) == [("operators", "talked")]
+
+
+@pytest.mark.parametrize("who", ["a stranger", "the carrier", "the agency", "an operator"])
+async def test_call_cannot_be_picked_up_by_a_replaces_that_does_not_know_it_whole(
+    hall: Hall, number: str, who: str
+) -> None:
+    call, operator = await hall.with_operator(number)
+    stranger = WirePhone(hall.centre.addresses.host(160), hall.centre.settings.sip_host, "op1")
+    async with stranger.plugged():
+        thief = {
+            "a stranger": stranger, "the carrier": hall.carrier, "the agency": hall.agency, "an operator": hall.op1,
+        }[who]  # fmt: skip
+        known = operator.replaces
+        guesses = [re.sub(r"to-tag=[^;]*", "to-tag=0", known), re.sub(r"from-tag=.*", "from-tag=0", known)]
+        for guess in [known, *guesses] if who == "a stranger" else guesses:
+            answer, _ = await thief.call(more=f"Replaces: {guess}\r\nRequire: replaces\r\n")
+            assert answer in ({401} if who == "a stranger" else {481})
+    await hall.still_hears(call, OP1)
+    await call.hangup()
+    assert results(await hall.one_incident(number)) == [("operators", "talked")]
+
+
+@pytest.mark.parametrize("digit", ["0", "8"], ids=["operator", "agency"])
+@pytest.mark.parametrize("to", ["sip:113@{damkar}", "sip:112@{pbx}", "sip:tetangga@{pbx}", "sip:1@{pbx}", "tel:110"])
+async def test_who_is_rung_sends_the_caller_nowhere_else(hall: Hall, number: str, digit: str, to: str) -> None:
+    hosts = {"damkar": hall.centre.trunk_hosts["damkar"], "pbx": hall.centre.settings.sip_host}
+    rung = hall.op1 if digit == "0" else hall.agency
+    rung.redirect = to.format(**hosts)
+    reached = len(hall.damkar.calls)
+    call = await hall.press(number, digit)
+    await rung.until(lambda: rung.redirected, within=5)
+    if digit == "8":  # the plan goes on to the operators
+        await hall.op1.until_incoming(within=5)
+        await call.until_hears(OP1, within=5)
+    else:
+        await call.until_hears_speech(within=5, since=time.monotonic() + 0.5)
+    assert not call.ended
+    await call.hangup()
+    assert len(hall.damkar.calls) == reached
+    assert not hall.neighbour.calls
+    await hall.one_incident(number)
+
+
+def _escaped(replaces: str) -> str:
+    return replaces.replace(";", "%3B").replace("=", "%3D").replace("@", "%40")
