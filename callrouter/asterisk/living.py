@@ -10,6 +10,8 @@ from callrouter.asterisk.ami import AmiAnswer, AmiEvent
 from callrouter.calls.reconcile import Unseen
 
 _SET = f"{v.CALL}="
+NOTHING = frozenset(("", "(null)"))
+"""What the PBX tells of a variable that a channel does not have: in some answers the one, in others the other."""
 
 
 def living_calls(status: AmiAnswer) -> frozenset[UUID]:
@@ -20,7 +22,7 @@ def living_calls(status: AmiAnswer) -> frozenset[UUID]:
     living: set[UUID] = set()
     for event in status.events:
         for text in event.all("Variable"):
-            if text.startswith(_SET) and (value := text.removeprefix(_SET)):
+            if text.startswith(_SET) and (value := text.removeprefix(_SET)) not in NOTHING:
                 try:
                     living.add(UUID(value))
                 except ValueError:
@@ -40,4 +42,4 @@ def ringing_legs(status: AmiAnswer) -> Mapping[str, tuple[str, ...]]:
 
 
 def _has_call(event: AmiEvent) -> bool:
-    return any(text.startswith(_SET) and text != _SET for text in event.all("Variable"))
+    return any(text.startswith(_SET) and text.removeprefix(_SET) not in NOTHING for text in event.all("Variable"))

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from callrouter.asterisk.ami import AmiEvent
+from callrouter.asterisk.living import living_calls, ringing_legs
 from callrouter.asterisk.watch import STATUS_VARIABLES, Watch, endpoint_of
 from callrouter.calls.board import Board
 from callrouter.calls.live import LiveCall, Stage
 from callrouter.calls.ports import CallJoined, CallRouted
+from callrouter.calls.reconcile import Unseen
 from callrouter.calls.session import Sessions, snapshot_of
 from callrouter.resources import resource
 from callrouter.routing.facts import Choice
@@ -419,3 +421,21 @@ def test_status_asks_for_what_the_dialplan_sets(tmp_path: Path) -> None:
 )
 def test_endpoint_is_read_from_the_channels_name(name: str, endpoint: str) -> None:
     assert endpoint_of(name) == endpoint
+
+
+@pytest.mark.parametrize("nothing", ["", "(null)"])
+def test_leg_without_a_call_is_no_call_however_the_pbx_tells_of_nothing(nothing: str) -> None:
+    leg = channel(CR_CALL=nothing, CR_STAGE=nothing)
+    known = channel(CR_CATEGORY=nothing, CR_BY=nothing)
+    rig = Rig()
+    with capture_logs() as told:
+        rig.watch.resynchronise(answer(known, leg))
+    assert (rig.only.call, rig.only.category) == (CALL, "")
+    assert not [entry for entry in told if entry["event"] == "ami.channel_not_understood"]
+    assert living_calls(answer(known, leg)) == {CALL}
+    assert ringing_legs(answer(known, leg)) == {"l1": (CALLER,)}
+
+
+def test_channel_whose_call_cannot_be_read_leaves_every_call_alive() -> None:
+    with pytest.raises(Unseen, match="cannot be read"):
+        living_calls(answer(channel(CR_CALL="damaged")))
