@@ -15,7 +15,7 @@ LOCK_FROM := $(UV) pip compile --quiet --universal --python-version 3.11 --gener
 LOCK := $(LOCK_FROM) pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test bench check lint type imports format scripts-lint lock wheel images clean distclean
+.PHONY: help setup demo run test bench chaos check lint type imports format scripts-lint lock wheel images clean distclean
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -43,6 +43,9 @@ test: setup  ## All checks and all tests
 
 bench: setup  ## Figures against a bare dialplan, into docs/bench.md; ARGS=--quick for one short round
 	@scripts/with-pbx.sh test $(BIN)/python -m bench $(ARGS)
+
+chaos: setup  ## Faults in every stage of a call, into docs/resilience.md; ARGS='--quick', '--only kill,busy', '--monkey 10'
+	@scripts/with-pbx.sh test $(BIN)/python -m chaos $(ARGS)
 
 check: lint type imports  ## What needs no PBX: style, types, direction of imports
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -17,6 +18,7 @@ import aiohttp
 from ruamel.yaml import YAML
 
 from callrouter import prepare, settings
+from callrouter.asterisk.pbx import Pbx, find
 from demo.addresses import SIP_PORT, Addresses, free_ports
 from demo.softphone import Account, Softphone
 
@@ -33,6 +35,9 @@ class Centre:
     folder:  where everything is written
     timers:  settings of ``callrouter.settings.Timers`` that differ from the default
     extra:   further ``CALLROUTER_…`` settings, by field name
+    serve:   the words that run the service; None: as it is installed
+    service_env: variables that the service alone has, over those of the centre
+    pbx_prefix: words before the PBX's own command
     """
 
     def __init__(
@@ -43,7 +48,13 @@ class Centre:
         timers: Mapping[str, float] | None = None,
         extra: Mapping[str, Any] | None = None,
         say: prepare.Say = lambda _line: None,
+        serve: Sequence[str] | None = None,
+        service_env: Mapping[str, str] | None = None,
+        pbx_prefix: Sequence[str] = (),
     ) -> None:
+        self._serve = tuple(serve or (sys.executable, "-m", "callrouter", "serve"))
+        self._service_env = dict(service_env or {})
+        self._pbx_prefix = tuple(pbx_prefix)
         self._folder = folder
         self._given = dict(table)
         self._timers = dict(timers or {})
@@ -62,6 +73,8 @@ class Centre:
             self.settings = settings.load(**self._overrides())
             ready = await prepare.prepare(self.settings, self.table_file, self._say)
             self.pbx, self.table, self.keys, self.accounts = ready.pbx, ready.table, ready.keys, ready.accounts
+            if self._pbx_prefix:
+                self.pbx = await self._prefixed_pbx()
             await self.pbx.start()
             self._http = aiohttp.ClientSession(
                 f"http://127.0.0.1:{self.settings.api_port}", timeout=aiohttp.ClientTimeout(total=10)
@@ -121,6 +134,13 @@ class Centre:
             **self._extra,
         }
 
+    async def _prefixed_pbx(self) -> Pbx:
+        asterisk = await find(self.settings.pbx_root)
+        command = (*self._pbx_prefix, *asterisk.command)
+        return Pbx(
+            dataclasses.replace(asterisk, command=command), self.settings.pbx_dir, self.settings.asterisk_timezone
+        )
+
     # ------------------------------------------------------------------ the service
     @property
     def environment(self) -> dict[str, str]:
@@ -153,11 +173,11 @@ class Centre:
             return
         with self.service_log.open("ab") as log:
             self._service = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "callrouter", "serve"),
+                *self._serve,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=self.environment,
+                env=self.environment | self._service_env,
                 start_new_session=True,
             )
         if wait:

@@ -1,0 +1,224 @@
+"""One centre that is broken on purpose: PBX, service, database, telephones, and a hand on every wire between them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from contextlib import AsyncExitStack, suppress
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import aiohttp
+
+from chaos.citizen import Citizen
+from chaos.clock import FakeClock
+from chaos.link import Link
+from chaos.matrix import Need
+from chaos.observer import Observer
+from chaos.peer import Peer
+from chaos.postgres import Postgres
+from chaos.table import AGENCIES, BAD_AGENCY, CALLERS, OPERATORS, table
+from demo.addresses import SIP_PORT, free_port
+from demo.centre import Centre
+from demo.softphone import Answer, Softphone, SoftphoneError
+
+READY_S: Final = 40.0
+AGENCY_ANSWERS: Final = Answer(1.0)
+_ROOT: Final = Path(__file__).resolve().parents[1]
+_SERVE: Final = ("-m", "chaos.serve")
+
+
+class NotReady(Exception):
+    """The centre does not come back to what it was before a fault."""
+
+
+class House:
+    """An async context manager. `kinds`: what faults it is made for.
+
+    n: which one, of those that run side by side; the callers' numbers begin with it
+    """
+
+    def __init__(self, folder: Path, n: int, kinds: frozenset[Need], *, python: str) -> None:
+        self.kinds = kinds
+        self._folder = folder
+        self._n = n
+        self._python = python
+        self._stack = AsyncExitStack()
+        self._numbers = count(1)
+        self.postgres: Postgres | None = None
+        self.clock: FakeClock | None = None
+        self.callers: list[Softphone] = []
+        self.agencies: dict[str, Softphone] = {}
+        self.operators: dict[str, Softphone] = {}
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    # ------------------------------------------------------------------ set-up
+    async def _start(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        ami_port = free_port()
+        extra: dict[str, Any] = {"ami_port": ami_port}
+        if Need.POSTGRESQL in self.kinds:
+            self.postgres = Postgres()
+            self._stack.callback(self.postgres.close)
+            extra["database_url"] = await asyncio.to_thread(self.postgres.start)
+        environment: dict[str, str] = {}
+        if Need.CLOCK in self.kinds:
+            self.clock = FakeClock(self._folder)
+            environment = self.clock.environment
+        self.link = Link(("127.0.0.1", ami_port))
+        service = {**environment, "CALLROUTER_AMI_PORT": str(await self.link.start()), "PYTHONPATH": str(_ROOT)}
+        self._stack.push_async_callback(self.link.close)
+        self.centre = await self._stack.enter_async_context(
+            Centre(
+                self._folder,
+                table(),
+                extra=extra,
+                serve=(self._python, *_SERVE),
+                service_env=service,
+                pbx_prefix=("env", *(f"{k}={v}" for k, v in environment.items())) if environment else (),
+            )
+        )
+        await self._watch()
+        await self._people()
+
+    async def _watch(self) -> None:
+        self.observer = Observer("127.0.0.1", self.centre.settings.ami_port, "hands", self.centre.keys.hands)
+        self._stack.push_async_callback(self.observer.close)
+        await self.observer.start()
+
+    async def _people(self) -> None:
+        centre = self.centre
+        made = await asyncio.gather(
+            *(centre.phone(key, hz) for key, hz in (CALLERS | AGENCIES).items()),
+            *(centre.operator(key, hz, register=False) for key, hz in OPERATORS.items()),
+        )
+        self.callers = made[: len(CALLERS)]
+        self.agencies = dict(zip(AGENCIES, made[len(CALLERS) :], strict=False))
+        self.operators = dict(zip(OPERATORS, made[len(CALLERS) + len(AGENCIES) :], strict=True))
+        self.peer = await self._stack.enter_async_context(Peer(centre.trunk_hosts[BAD_AGENCY], SIP_PORT))
+        for phone in self.operators.values():
+            await phone.register()
+
+    # ------------------------------------------------------------------ people
+    @property
+    def humans(self) -> dict[str, Softphone]:
+        """Whoever can help a caller."""
+        return {**self.agencies, **self.operators}
+
+    def citizen(self, n: int, digit: str) -> Citizen:
+        """Return the n-th caller (0 to 2), with a number that is his alone."""
+        number = f"08{self._n}{os.getpid() % 10_000:04d}{next(self._numbers):05d}"
+        return Citizen(self.callers[n], number, digit, self.observer, self.humans)
+
+    async def as_ever(self) -> None:
+        """Everybody answers soon; an operator each a little later than the one before."""
+        for phone in self.agencies.values():
+            await phone.behave(AGENCY_ANSWERS)
+        for n, phone in enumerate(self.operators.values(), 1):
+            await phone.behave(Answer(0.7 * n))
+
+    async def replace_operator(self, key: str) -> None:
+        """A new telephone for an operator whose old one is gone."""
+        with suppress(SoftphoneError):
+            await self.operators[key].close()
+        self.operators[key] = await self.centre.operator(key, OPERATORS[key])
+
+    async def hang_up(self) -> None:
+        """End every call of every telephone; nobody remembers the calls before."""
+        for phone in (*self.callers, *self.humans.values()):
+            for call in phone.calls:
+                if not call.ended:
+                    with suppress(SoftphoneError):
+                        await call.hangup()
+
+    # ------------------------------------------------------------------ as it was
+    async def ready(self) -> None:
+        """Bring everything to how it was, and wait for it. Raises NotReady."""
+        what = "nothing"
+        try:
+            async with asyncio.timeout(2 * READY_S):
+                what = "calls do not end"
+                await self.hang_up()
+                await self._until_no_channel()
+                what = "the service"
+                if self.centre.service_pid is None:
+                    await self.centre.start_service()
+                await self.until_service_ready()
+                what = "the operators are not rung"
+                await self._until_operators()
+                await self.as_ever()
+        except (TimeoutError, RuntimeError, SoftphoneError, aiohttp.ClientError) as error:
+            raise NotReady(f"{what}: {str(error)[-300:]}") from None
+        self.peer.clear()
+        for phone in (*self.callers, *self.humans.values()):
+            phone.calls.clear()
+            phone.forget()
+
+    async def until_service_ready(self) -> None:
+        """Wait until it says so itself. Raises TimeoutError with what it says instead."""
+        told: Any = "it does not answer"
+        try:
+            async with asyncio.timeout(READY_S):
+                while True:
+                    with suppress(aiohttp.ClientError):
+                        status, told = await self.centre.get("/readyz")
+                        if status == 200:
+                            return
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            checks = told.get("checks", told) if isinstance(told, dict) else told
+            raise TimeoutError(f"the service is not ready after {READY_S:g} s: {checks}") from None
+
+    async def _until_no_channel(self) -> None:
+        while "0 active channels" not in await self.centre.pbx.rx("core show channels count"):
+            await asyncio.sleep(0.2)
+            await self.hang_up()
+
+    async def _until_operators(self) -> None:
+        for n in count():
+            shown = await self.centre.pbx.rx("queue show operators")
+            if len(re.findall(r"Not in use", shown)) == len(OPERATORS) and "paused" not in shown:
+                return
+            if n % 10 == 5:
+                for phone in self.operators.values():
+                    await phone.register()
+            await asyncio.sleep(0.3)
+
+    # ------------------------------------------------------------------ what is kept of a call
+    async def incidents_of(self, numbers: set[str]) -> list[dict[str, Any]]:
+        """Return the incidents of these callers, each whole."""
+        _, page = await self.centre.get("/api/v1/incidents", limit="200")
+        theirs = [item["id"] for item in page["items"] if item["caller_number"] in numbers]
+        return [(await self.centre.get(f"/api/v1/incidents/{id_}"))[1] for id_ in theirs]
+
+    def journal_of(self, calls: set[str]) -> list[str]:
+        """Return the lines that the PBX wrote of these calls."""
+        files = sorted(self.centre.settings.journal_dir.glob("*.log"))
+        lines = [line for file in files for line in file.read_text(errors="replace").splitlines()]
+        return [line[:600] for line in lines if any(call in line for call in calls if call)]
+
+    def log_mark(self) -> int:
+        """Return where the service's log ends now."""
+        log = self.centre.service_log
+        return log.stat().st_size if log.exists() else 0
+
+    def log_since(self, mark: int) -> str:
+        """Return what the service has written since then."""
+        with self.centre.service_log.open("rb") as file:
+            file.seek(mark)
+            return file.read(200_000).decode(errors="replace")
