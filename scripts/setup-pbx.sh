@@ -9,8 +9,8 @@ set -eu
 in_english
 
 SUITE=forky
-# faketime turns the clock of tests; of prometheus only the tool stays that tries alert rules.
-PACKAGES=asterisk,espeak-ng,sip-tester,faketime,prometheus
+# Of prometheus only the tool stays that tries alert rules.
+PACKAGES=asterisk,espeak-ng,sip-tester,prometheus
 
 if [ "$1" = demo ] && system_pbx; then
     exit 0
