@@ -114,7 +114,8 @@ class RoutingDesk:
         async def work(held: Held) -> tuple[Held, Entry]:
             if held.sheet.find(kind, key_of(value)) is not None:
                 raise AlreadyThere(f"{kind}/{key_of(value)}")
-            card = card_of(kind, value)
+            # Higher than that of any entry of this key before it: who has seen that one has not seen this.
+            card = card_of(kind, value, held.generation + 1)
             after = held.sheet.having(card)
             self._require_fit(after, card)
             _require(too_many(after, kind))

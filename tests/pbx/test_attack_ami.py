@@ -20,6 +20,13 @@ from tests.pbx.ground import Ground
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 MARK = Path(tempfile.gettempdir()) / f"callrouter-shell-{os.getpid()}"
+
+
+def named(value: object) -> str:
+    """Return the name of a case: the same in every process."""
+    return str(value).replace(str(MARK), "MARK")
+
+
 CALL: dict[str, Any] = {"Channel": "Local/selftest@callrouter-doctor/n", "Async": "true"}
 SHELLS = {
     "app_system",
@@ -138,6 +145,7 @@ async def test_keeper_touches_no_call_and_no_file(ground: Ground, action: str, f
         ("Set", f"X=${{SHELL(touch {MARK})}}"),
         ("NoOp", f"${{SHELL(touch {MARK})}}"),
     ],
+    ids=named,
 )
 async def test_hands_originates_no_program(ground: Ground, application: str, data: str) -> None:
     with pytest.raises(AmiRefused):
@@ -146,7 +154,9 @@ async def test_hands_originates_no_program(ground: Ground, application: str, dat
 
 
 @pytest.mark.parametrize(
-    "variable", [f"FILE({MARK},,,a)", f"SHELL(touch {MARK})", "DB(x/y)", "AST_CONFIG(manager.conf,hands,secret)"]
+    "variable",
+    [f"FILE({MARK},,,a)", f"SHELL(touch {MARK})", "DB(x/y)", "AST_CONFIG(manager.conf,hands,secret)"],
+    ids=named,
 )
 async def test_hands_reads_and_writes_no_file_by_a_variable(ground: Ground, variable: str) -> None:
     for action in ("Getvar", "Setvar"):

@@ -141,10 +141,10 @@ async def test_hash_of_the_draft_follows_its_content_and_not_its_history() -> No
     office = await a_published_office()
     assert not office.desk.draft().changed
     first = office.desk.draft().sha256
-    await office.desk.create(Kind.ROUTES, route(), SITI)
+    made = await office.desk.create(Kind.ROUTES, route(), SITI)
     assert office.desk.draft().changed
     assert office.desk.draft().sha256 != first
-    await office.desk.delete(Kind.ROUTES, "night", 1, SITI)
+    await office.desk.delete(Kind.ROUTES, "night", made.revision, SITI)
     assert office.desk.draft().sha256 == first
     assert not office.desk.draft().changed
 
