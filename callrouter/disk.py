@@ -175,13 +175,15 @@ def _in_words(room: Room, calls: int) -> Bilingual:
         )
     lasts = "" if room.hours is None else f" ({room.hours:,.0f} h)"
     used, free = f"{room.used:.0%}", f"{room.free / 1e6:,.0f} MB"
-    id_ = f"{room.folder}: terpakai {used}, sisa {free}{lasts}, cukup untuk {calls:,} panggilan."
-    en = f"{room.folder}: {used} used, {free} free{lasts}, enough for {calls:,} calls."
+    told = Bilingual(
+        f"{room.folder}: terpakai {used}, sisa {free}{lasts}, cukup untuk {calls:,} panggilan.",
+        f"{room.folder}: {used} used, {free} free{lasts}, enough for {calls:,} calls.",
+    )
     if room.level is Level.OK:
-        return Bilingual(id_, en)
+        return told
     return Bilingual(
-        f"{id_} Kosongkan ruang atau perbesar disk; berkas di journal/done yang lama boleh dipindahkan.",
-        f"{en} Free some room or enlarge the disk; old files in journal/done may be moved elsewhere.",
+        f"{told.id} Kosongkan ruang atau perbesar disk; berkas di journal/done yang lama boleh dipindahkan.",
+        f"{told.en} Free some room or enlarge the disk; old files in journal/done may be moved elsewhere.",
     )
 
 

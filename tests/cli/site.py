@@ -143,8 +143,10 @@ class Site:
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                if mark in (process / "environ").read_bytes().split(b"\0"):
-                    found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+                words = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                # The PBX has none of our settings in its environment, but its configuration's folder in its command.
+                if mark in (process / "environ").read_bytes().split(b"\0") or f"{self.state}/asterisk/" in words:
+                    found.append(words)
         return found
 
     def listening(self) -> list[str]:

@@ -110,7 +110,7 @@ def generated() -> list[RoutingTable]:
     """Tables made at random, the same each time, whose menu asks citizens and that have several routes."""
     found: list[RoutingTable] = []
 
-    @settings(derandomize=True, max_examples=150, database=None, deadline=None)
+    @settings(derandomize=True, max_examples=600, database=None, deadline=None)
     @given(tables())
     def collect(made: RoutingTable) -> None:
         data = menu_data(made)

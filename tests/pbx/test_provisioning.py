@@ -238,6 +238,12 @@ async def test_language_whose_clips_were_made_meanwhile_is_heard_while_waiting(g
 
 
 # ---------------------------------------------------------------- what it does not take
+async def variables(ground: Ground) -> dict[str, str]:
+    """Return the dialplan's variables; one that is empty is as good as none."""
+    said = await ground.pbx.rx("dialplan show globals")
+    return {name: value for name, value in re.findall(r"^ *(CR_\w[\w-]*)=(.*)$", said, re.MULTILINE) if value}
+
+
 BROKEN = {
     "unknown codec": ("pjsip.conf", "allow = alaw,ulaw", "allow = g7xx"),
     "codec of another trunk": ("pjsip.conf", "allow = gsm", "allow = ulaw"),
@@ -261,7 +267,7 @@ async def test_configuration_that_the_pbx_does_not_take_leaves_everything_as_it_
     file, old, new = BROKEN[what]
     etc = ground.settings.pbx_dir / "etc"
     files = {path.name: path.read_bytes() for path in etc.glob("*.conf")}
-    plan = await ground.pbx.rx("dialplan show globals")
+    plan = await variables(ground)
     before = [await shown(ground, name) for name in ("trunk-telco", "trunk-damkar", "op1", "op2", "op3")]
     document = ground.changed(add(host="127.0.0.7", dtmf="info", codecs=["gsm"]))
     group = f"night-{[*BROKEN].index(what)}"  # a group that was there before keeps its queue for a while
@@ -282,7 +288,7 @@ async def test_configuration_that_the_pbx_does_not_take_leaves_everything_as_it_
     assert "Everything is as before" in said.en
     assert "tetap seperti sebelumnya" in said.id
     assert {path.name: path.read_bytes() for path in etc.glob("*.conf")} == files
-    assert await ground.pbx.rx("dialplan show globals") == plan
+    assert await variables(ground) == plan
     after = [await shown(ground, name) for name in ("trunk-telco", "trunk-damkar", "op1", "op2", "op3")]
     assert after == before
     assert "Unable to find object" in await ground.pbx.rx("pjsip show endpoint trunk-new")

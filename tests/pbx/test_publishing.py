@@ -15,8 +15,9 @@ import pytest
 import pytest_asyncio
 
 import callrouter
+from demo.centre import Centre
 from demo.softphone import PhoneCall, RingOnly, Softphone
-from tests.pbx.desk import FIRE_BY_DAMKAR, FLOOD_BY_BPBD, Desk, met, open_desk
+from tests.pbx.desk import FIRE_BY_DAMKAR, FLOOD_BY_BPBD, Desk, met, open_desk, until
 from tests.pbx.rig import BPBD, CALLER, OP1, OP2, talk, unexpected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -292,6 +293,10 @@ async def test_draft_is_published_only_when_another_person_has_approved_it(desk:
         await centre.start_service()
 
 
+async def follows_a_plan(centre: Centre) -> bool:
+    return "!callrouter-step!" in await centre.pbx.rx("core show channels concise")
+
+
 @pytest.mark.timeout(60)
 async def test_pbx_that_is_restarted_alone_starts_with_what_was_published(desk: Desk) -> None:
     centre = desk.centre
@@ -312,6 +317,8 @@ async def test_pbx_that_is_restarted_alone_starts_with_what_was_published(desk: 
             call = await caller.dial(centre.number, user=number)
             await call.until_answered(within=5)
             await call.until_hears_speech(within=8)
+            await call.digits("0")
+            await until(lambda: follows_a_plan(centre), within=8)
             await call.hangup()
     finally:
         await centre.start_service()

@@ -63,7 +63,9 @@ async def test_numbers_beyond_64_bits_are_held_at_the_limit(database: Database) 
 
 async def test_a_rejected_line_is_kept_byte_for_byte(database: Database) -> None:
     line = b"\x00\xff\xfe broken \r\n" + b"y" * 5_000
-    await Journal(database).apply(JournalBatch("pbx1", "journal-1", 7, (), (Rejected(line, "bad\x00 reason"),)))
+    await Journal(database).apply(
+        JournalBatch("pbx1", "journal-1", 9_000, (), (Rejected(line, "bad\x00 reason", 7),))
+    )
     row = await one(database, t.journal_reject)
     assert (row["line"], row["reason"], row["offset"]) == (line, "bad\ufffd reason", 7)
 
