@@ -134,9 +134,11 @@ async def test_failsafe_without_its_data_is_a_finding(rig: Rig) -> None:
     current = rig.centre.settings.failsafe_dir / "current"
     kept = current.with_name("kept")
     current.rename(kept)
+    current.mkdir()  # else the service would soon have put it right
     try:
         done = await probe(rig)
     finally:
+        current.rmdir()
         kept.rename(current)
     assert done.code == 1
     assert done.stages["service.plan"] == "ok"

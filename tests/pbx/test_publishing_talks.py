@@ -165,7 +165,7 @@ async def test_publications_and_directory_edits_touch_neither_talks_nor_registra
         assert all(len(one.senders) == 1 for one in sides)  # each hears one other, all the time
         assert {who for one in sides for who in one.senders} == set(others)
         assert max(one.gap_s for one in sides) < GAP_S
-        assert sum(one.lost for one in sides) == 0
+        assert max(one.lost for one in sides) * FRAME_S < GAP_S
         assert min(one.packets for one in sides) > 0.9 * (ended - begun) / FRAME_S
     assert held.requests(held.callers_log, "INVITE") == []
     assert len(held.requests(held.agency_log, "INVITE")) == CALLS
