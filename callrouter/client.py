@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from callrouter.bilingual import Bilingual, reason, same
 from callrouter.errors import OperatorError
+from callrouter.listening import own_address
 from callrouter.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 PROBE_S: Final = 3.0
 DEADLINE_S: Final = 180.0
 """Of one request: a publication may have to make clips first."""
-_ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where the service listens on all, ask it here
 
 
 class ServiceRefused(OperatorError):
@@ -136,7 +136,7 @@ async def running_service(settings: Settings) -> Service | None:
     Raises OperatorError where something answers at its address that cannot be used: then nobody may go around it,
     for it may be routing calls.
     """
-    host = _ANY.get(settings.api_host, settings.api_host)
+    host = own_address(settings.api_host)
     tls = _tls(settings.api_tls_cert)
     shown = f"[{host}]" if ipaddress.ip_address(host).version == 6 else host
     base = f"{'https' if tls else 'http'}://{shown}:{settings.api_port}"

@@ -116,7 +116,18 @@ def _joined(values: dict[str, str]) -> Iterator[tuple[str, str]]:
     r"""Yield the same variables, as many as fit into each ``SET VARIABLE ARRAY(a,b) one,two``.
 
     Each command is a question and an answer between two processes; a table of sixty categories sets a hundred
-    variables. A comma within a value is written ``\,``. What is empty is left out: it is as good as not set.
+    variables. On the line the backslash before a comma is itself written twice.
+    """
+    for names, texts in packed(values, MAX_LINE_BYTES - _FRAME, of_a_comma=2):
+        yield _array(names), ",".join(texts)
+
+
+def packed(values: dict[str, str], room: int, *, of_a_comma: int = 1) -> Iterator[tuple[list[str], list[str]]]:
+    r"""Yield the names and values of as many variables as one ARRAY() is given at once, in their order.
+
+    room:       characters for both, with a separator for each
+    of_a_comma: characters that one within a value takes besides itself; it is written ``\,``
+    What is empty is left out: it is as good as not set. Raises ValueError for what the dialplan must not see.
     """
     names: list[str] = []
     texts: list[str] = []
@@ -126,16 +137,15 @@ def _joined(values: dict[str, str]) -> Iterator[tuple[str, str]]:
             raise ValueError(f"the value of {name} has a character that the dialplan must not see")
         if not value:
             continue
-        # On the line the backslash is itself written twice.
-        more = len(name) + len(value) + 2 * value.count(",") + len(",,")
-        if names and (size + more > MAX_LINE_BYTES - _FRAME or len(names) == MAX_AT_ONCE):
-            yield _array(names), ",".join(texts)
+        more = len(name) + len(value) + of_a_comma * value.count(",") + len(",,")
+        if names and (size + more > room or len(names) == MAX_AT_ONCE):
+            yield names, texts
             names, texts, size = [], [], 0
         names.append(name)
         texts.append(value.replace(",", "\\,"))
         size += more
     if names:
-        yield _array(names), ",".join(texts)
+        yield names, texts
 
 
 _FRAME: Final = len('SET VARIABLE "ARRAY()" ""\n')

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from callrouter.asterisk.dialplan import MAX_AT_ONCE, PLAIN, variables_of
+from callrouter.asterisk.dialplan import packed, variables_of
 from callrouter.calls.handover import Snapshot, hand_over, snapshot_of
 from callrouter.calls.records import Opened
 from callrouter.routing.cells import Cell, Flags, cells, flags_of
 from callrouter.routing.decide import unavailable
-from callrouter.routing.directory import Trunk, TrunkKind
-from callrouter.routing.facts import Origin
+from callrouter.routing.facts import Origin, origin_of
 from callrouter.routing.plan import Plan
 from callrouter.routing.table import Route, RoutingTable
 from callrouter.routing.values import Language
@@ -72,13 +71,8 @@ class FailsafeData:
 
 def doors(table: RoutingTable) -> list[Door]:
     """Return the ways in: each trunk that is enabled, and operators' telephones, which are all treated alike."""
-    found = [Door(origin_of(trunk), trunk.key) for trunk in table.directory.trunks if trunk.enabled]
+    found = [Door(origin_of(trunk.kind), trunk.key) for trunk in table.directory.trunks if trunk.enabled]
     return [*found, Door(Origin.OPERATOR, "")]
-
-
-def origin_of(trunk: Trunk) -> Origin:
-    """Return who sends the calls of a trunk."""
-    return Origin.CITIZEN if trunk.kind is TrunkKind.CARRIER else Origin(trunk.kind.value)
 
 
 def failsafe_data(table: RoutingTable, version: int, now: datetime) -> FailsafeData:
@@ -119,36 +113,17 @@ def text_of(values: dict[str, str]) -> tuple[str, str]:
     The digest is taken line by line, each with the one before: so the dialplan can reckon it while it reads.
     Raises ValueError for what it could not read.
     """
-    lines = [f"{','.join(names)}|{','.join(texts)}|\n" for names, texts in _packed(values)]
+    lines: list[str] = []
+    for names, texts in packed(values, MAX_LINE_CHARS):
+        if len(names) == 1 and len(names[0]) + len(texts[0]) > MAX_LINE_CHARS - len("|||,,"):
+            raise ValueError(f"the value of {names[0]} has {len(values[names[0]])} characters")
+        lines.append(f"{','.join(names)}|{','.join(texts)}|\n")
     if len(lines) > MAX_LINES:
         raise ValueError(f"{len(lines)} lines for one call, {MAX_LINES} are possible")
     digest = ""
     for line in lines:
         digest = hashlib.sha1((digest + line).encode(), usedforsecurity=False).hexdigest()
     return "".join(lines), digest
-
-
-def _packed(values: dict[str, str]) -> Iterator[tuple[list[str], list[str]]]:
-    names: list[str] = []
-    texts: list[str] = []
-    room = MAX_LINE_CHARS
-    for name, value in values.items():
-        if not PLAIN.fullmatch(value):
-            raise ValueError(f"the value of {name} has a character that the dialplan must not see")
-        if not value:
-            continue
-        text = value.replace(",", "\\,")
-        more = len(name) + len(text) + len(",,")
-        if more > MAX_LINE_CHARS - len("|||"):
-            raise ValueError(f"the value of {name} has {len(value)} characters")
-        if names and (more > room or len(names) == MAX_AT_ONCE):
-            yield names, texts
-            names, texts, room = [], [], MAX_LINE_CHARS
-        names.append(name)
-        texts.append(text)
-        room -= more
-    if names:
-        yield names, texts
 
 
 class _Given:

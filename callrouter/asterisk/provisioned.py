@@ -27,6 +27,7 @@ from callrouter.asterisk.variables import (
 from callrouter.calls.menu import menu_data
 from callrouter.duty.roster import groups_by_operator
 from callrouter.routing.directory import Login, Transport, Trunk, TrunkKind
+from callrouter.routing.facts import origin_of
 from callrouter.routing.table import RoutingTable
 from callrouter.vault import Digests
 
@@ -155,7 +156,7 @@ def _trunk(trunk: Trunk, password: str | None, plan: str) -> TrunkEntry:
         presented_number=trunk.presented_number,
         qualify_s=trunk.qualify_s,
         variables={
-            ORIGIN: "citizen" if trunk.kind is TrunkKind.CARRIER else trunk.kind.value,
+            ORIGIN: origin_of(trunk.kind).value,
             TRUNK: trunk.key,
             EARLY_MEDIA: "yes" if trunk.early_media else "no",
             CHANNELS: str(trunk.channels),

@@ -29,6 +29,11 @@ class Origin(StrEnum):
     OPERATOR = "operator"
 
 
+def origin_of(kind: TrunkKind) -> Origin:
+    """Return who sends the calls that come in by a trunk of that kind."""
+    return Origin.CITIZEN if kind is TrunkKind.CARRIER else Origin(kind.value)
+
+
 class AreaSource(StrEnum):
     """How the area of a call is known. The first that is known counts, in this order."""
 
