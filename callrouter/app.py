@@ -12,7 +12,6 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import structlog
 
@@ -34,7 +33,7 @@ from callrouter.asterisk.queues import AmiQueues
 from callrouter.asterisk.refusals import OwnAddresses, Refusals
 from callrouter.asterisk.variables import CALL
 from callrouter.asterisk.watch import STATUS_VARIABLES, Watch
-from callrouter.bilingual import Bilingual, reason
+from callrouter.bilingual import Bilingual
 from callrouter.calls.board import Board
 from callrouter.calls.journal import JournalReader
 from callrouter.calls.ports import CallRefused
@@ -52,9 +51,8 @@ from callrouter.loopwatch import LoopWatch
 from callrouter.management import Kept, Managed, kept
 from callrouter.metrics import CountedJournal, Metrics
 from callrouter.notify import Supervisor
-from callrouter.prepare import published, require_rendered
+from callrouter.prepare import published, require_journal, require_prompts, require_rendered
 from callrouter.probe_record import LastProbe
-from callrouter.prompts import build as prompts
 from callrouter.routing.table import RoutingTable
 from callrouter.selfcheck import SelfCheck, rehearsed_trunk
 from callrouter.settings import Settings
@@ -80,8 +78,6 @@ DESCRIPTORS = 8_192
 SWITCH_S = 0.0005
 """How long a thread that computes may keep the loop of calls waiting. A session waits so long for each answer of the
 PBX while a table is prepared in a thread; with Python's own 5 ms that adds up."""
-TOLD_PROMPTS = 5
-"""Missing prompts that a message names."""
 
 
 class Service:
@@ -449,9 +445,9 @@ async def build(settings: Settings) -> Service:
     try:
         await database.check_revision()
         version, table = published(await Versions(database).current())
-        _require_prompts(table, settings.prompts_dir)
+        require_prompts(table, settings.prompts_dir)
         require_rendered(settings)
-        _require_journal(settings.journal_dir)
+        require_journal(settings.journal_dir)
         require_free(settings, SERVICE)
         service = Service(settings, table, version, database, await kept(settings, database))
         await service.open()
@@ -459,41 +455,6 @@ async def build(settings: Settings) -> Service:
         await database.close()
         raise
     return service
-
-
-def _require_prompts(table: RoutingTable, folder: Path) -> None:
-    missing = prompts.check(table, folder)
-    if not missing:
-        return
-    told, more = ", ".join(missing[:TOLD_PROMPTS]), len(missing) - TOLD_PROMPTS
-    raise OperatorError(
-        Bilingual(
-            f"Klip suara tidak ada atau rusak di {folder}: {told}{f' dan {more} lagi' if more > 0 else ''}.",
-            f"Prompts are missing or damaged in {folder}: {told}{f' and {more} more' if more > 0 else ''}.",
-        ),
-        Bilingual("Buat klip itu: callrouter prompts.", "Make them: callrouter prompts."),
-    )
-
-
-def _require_journal(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as error:
-        why = reason(error)
-        raise OperatorError(
-            Bilingual(
-                f"Folder jurnal {folder} tidak dapat ditulis: {why.id}.",
-                f"The journal folder {folder} cannot be written: {why.en}.",
-            ),
-            Bilingual(
-                "Berikan hak tulis kepada pengguna ini dan pengguna Asterisk; tanpa jurnal, panggilan dapat hilang "
-                "jika layanan mati mendadak.",
-                "Give it to this user and to Asterisk's; without it a crash could lose a call.",
-            ),
-        ) from None
 
 
 async def serve(settings: Settings) -> None:

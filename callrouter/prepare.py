@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from callrouter.asterisk import doctor_script, failsafe_files
 from callrouter.asterisk.failsafe import failsafe_data
@@ -18,7 +19,7 @@ from callrouter.asterisk.fits import require_fits
 from callrouter.asterisk.pbx import Asterisk, Pbx, find
 from callrouter.asterisk.pbx_secrets import Credentials, PbxSecrets, read_secrets
 from callrouter.asterisk.render import render, selftest_path
-from callrouter.bilingual import Bilingual
+from callrouter.bilingual import Bilingual, reason
 from callrouter.clock import now_us
 from callrouter.credentials import CredentialDesk, kept
 from callrouter.desk_access import opened
@@ -36,6 +37,9 @@ from callrouter.storage.versions import Versions
 from callrouter.vault import Vault
 
 Say = Callable[[str], None]
+
+TOLD_PROMPTS: Final = 5
+"""Missing prompts that a message names."""
 
 
 async def publish_file(settings: Settings, path: Path) -> int:
@@ -196,6 +200,43 @@ def require_rendered(settings: Settings) -> None:
                 "Run `callrouter pbx render` and start the PBX with it; or correct CALLROUTER_STATE.",
             ),
         )
+
+
+def require_prompts(table: RoutingTable, folder: Path) -> None:
+    """Raise OperatorError where clips that `table` needs are missing in `folder`, or cannot be played."""
+    missing = prompts.check(table, folder)
+    if not missing:
+        return
+    told, more = ", ".join(missing[:TOLD_PROMPTS]), len(missing) - TOLD_PROMPTS
+    raise OperatorError(
+        Bilingual(
+            f"Klip suara tidak ada atau rusak di {folder}: {told}{f' dan {more} lagi' if more > 0 else ''}.",
+            f"Prompts are missing or damaged in {folder}: {told}{f' and {more} more' if more > 0 else ''}.",
+        ),
+        Bilingual("Buat klip itu: callrouter prompts.", "Make them: callrouter prompts."),
+    )
+
+
+def require_journal(folder: Path) -> None:
+    """Raise OperatorError where the journal's folder cannot be written; it is made where it is missing."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        why = reason(error)
+        raise OperatorError(
+            Bilingual(
+                f"Folder jurnal {folder} tidak dapat ditulis: {why.id}.",
+                f"The journal folder {folder} cannot be written: {why.en}.",
+            ),
+            Bilingual(
+                "Berikan hak tulis kepada pengguna ini dan pengguna Asterisk; tanpa jurnal, panggilan dapat hilang "
+                "jika layanan mati mendadak.",
+                "Give it to this user and to Asterisk's; without it a crash could lose a call.",
+            ),
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)
