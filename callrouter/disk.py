@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -36,6 +37,8 @@ CRITICAL_FILES: Final = 1_000
 CALL_BYTES: Final = 2_500
 """What a call takes in the journal while none was measured: its two lines, with five attempts."""
 DAY_S: Final = 86_400.0
+_A_DAY: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+"""Recorded talks lie in folders of their days."""
 _PROBE: Final = ".room"
 _PROBE_BYTES: Final = 4_096
 _COUNTED: Final = 3
@@ -235,6 +238,8 @@ def _stats(folder: Path) -> Iterator[os.stat_result]:
             try:
                 if entry.is_file(follow_symlinks=False):
                     yield entry.stat()
+                elif _A_DAY.fullmatch(entry.name) and time.time() - entry.stat().st_mtime < 2 * DAY_S:
+                    yield from _stats(Path(entry.path))
             except FileNotFoundError:  # moved or removed meanwhile
                 continue
 

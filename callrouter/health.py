@@ -13,6 +13,7 @@ from callrouter.calls.journal import JournalReader
 from callrouter.calls.live import Check
 from callrouter.disk import DiskWatch, Level
 from callrouter.incidents.views import StorageUnavailable
+from callrouter.loopwatch import LoopWatch
 from callrouter.probe_record import LastProbe
 from callrouter.selfcheck import SelfCheck
 from callrouter.storage.database import Database
@@ -39,6 +40,7 @@ class ServiceHealth:
         consultation: SelfCheck,
         probe: LastProbe,
         disk: DiskWatch,
+        loop: LoopWatch,
     ) -> None:
         self._versions = Versions(database)
         self._hands = hands
@@ -51,6 +53,7 @@ class ServiceHealth:
         self._consultation = consultation
         self._probe = probe
         self._disk = disk
+        self._loop = loop
 
     async def checks(self) -> list[Check]:
         """Return the state of every part."""
@@ -64,6 +67,7 @@ class ServiceHealth:
             self._table(),
             self._failsafe.check(),
             self._probe.check(),
+            self._loop.check(),
         ]
 
     async def _database(self) -> Check:

@@ -17,6 +17,9 @@ from typing import Final
 
 import structlog
 
+from callrouter.bilingual import Bilingual
+from callrouter.calls.live import Check
+
 log = structlog.get_logger(__name__)
 
 BEAT_S: Final = 0.1
@@ -60,6 +63,16 @@ class LoopWatch:
     def hanging_s(self) -> float:
         """For how long the loop has not beaten, in seconds; may be asked from any thread."""
         return max(0.0, monotonic() - self._beaten - self._beat_s)
+
+    def check(self) -> Check:
+        """Return how late it was, which never makes the service unready: who reads this finds it turning."""
+        late_ms = self.loop_lag_max_60_s * 1000
+        hung = self.stalls + self.stood_still
+        told = Bilingual(
+            f"Terlambat paling lama {late_ms:.0f} ms dalam 60 detik terakhir; macet {hung} kali sejak mulai.",
+            f"At most {late_ms:.0f} ms late in the last 60 s; hung or stood still {hung} times since the start.",
+        )
+        return Check("loop", True, told)
 
     async def run(self) -> None:
         """Beat and measure until cancelled; a thread looks whether it beats."""

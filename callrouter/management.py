@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +35,7 @@ from callrouter.duty.service import Duty
 from callrouter.errors import OperatorError
 from callrouter.incidents.views import StorageUnavailable
 from callrouter.plane import LivePlane
-from callrouter.publishing.ports import PbxRefused
+from callrouter.publishing.errors import PbxRefused
 from callrouter.publishing.publication import PublishingOffice
 from callrouter.publishing.worker import Worker
 from callrouter.settings import Settings
@@ -52,6 +53,7 @@ AGAIN_S: Final = 3.0
 """How soon a PBX that is not known to show the table in force is brought it again; then after twice as long each."""
 AGAIN_AT_MOST_S: Final = 60.0
 CLOSE_S: Final = 10.0
+_DISK: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 _NOT_KNOWN_YET: Final = Bilingual(
     "Belum diketahui apakah PBX menampilkan tabel yang berlaku; layanan sedang memuatnya.",
     "Whether the PBX shows the table in force is not known yet; the service is loading it.",
@@ -150,11 +152,17 @@ class Managed:
         await self.publishing.open()
 
     def let_in(self) -> None:
-        """Let the command line of this machine in. Raises OperatorError."""
+        """Let the command line of this machine in. Raises OperatorError.
+
+        A disk that is full or broken keeps out the command line alone: calls are served without it.
+        """
         try:
             self._local.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             files.write(self._local.parent, {self._local.name: self._token})
         except OSError as error:
+            if error.errno in _DISK:
+                log.warning("cli_token.not_written", file=str(self._local), why=reason(error).en)
+                return
             raise OperatorError(
                 Bilingual(
                     f"{self._local} tidak dapat ditulis: {reason(error).id}.",

@@ -64,7 +64,7 @@ class LiveCalls(Protocol):
 
 CHECKS = ("database", "ami", "agi", "consultation", "journal", "disk", "table", "failsafe")
 """What must work before the service says that it is ready. A health that leaves one out is not ready."""
-WARNINGS = ("probe",)
+WARNINGS = ("probe", "loop")
 """What is shown beside them, always as well: its text warns."""
 
 

@@ -86,6 +86,19 @@ async def test_room_lasts_for_what_all_folders_on_that_file_system_grew_by(
     assert room.hours == pytest.approx(10 * GB / room.bytes_an_hour)
 
 
+async def test_recorded_talks_of_today_count_and_those_of_older_days_are_not_looked_at(
+    folders: dict[str, Path], device: SimpleNamespace
+) -> None:
+    today, older, other = (folders["recordings"] / name for name in ("2026-11-22", "2026-11-01", "done"))
+    for folder in (today, older, other):
+        folder.mkdir(parents=True)
+        (folder / "talk.wav").write_bytes(b"x" * 360_000)
+        os.utime(folder / "talk.wav", (time.time() - 3600, time.time() - 3600))
+    os.utime(older, (0, 0))
+    watch = await looked(folders)
+    assert watch.rooms["recordings"].bytes_an_hour == pytest.approx(360_000, rel=0.05)
+
+
 @pytest.mark.parametrize(("hours", "level"), [(3, Level.CRITICAL), (40, Level.WARNING), (60, Level.OK)])
 async def test_folder_that_grows_fast_is_told_by_hours(
     folders: dict[str, Path], device: SimpleNamespace, hours: int, level: Level

@@ -69,6 +69,7 @@ class Parts:
             consultation=part,
             probe=cast("Any", Told("probe")),
             disk=part,
+            loop=cast("Any", Told("loop")),
         )
 
 

@@ -62,6 +62,10 @@ async def test_lateness_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (watch.loop_lag_max_s, watch.loop_lag_max_60_s) == (0.4, 0.4)
     now[0] = watch._beaten = 1011.0
     assert (watch.loop_lag_max_s, watch.loop_lag_max_60_s) == (0.0, 0.4)
+    check = watch.check()
+    assert check.ok, "who reads it finds the loop turning"
+    assert "400 ms" in check.detail.id
+    assert "400 ms" in check.detail.en
     now[0] = watch._beaten = 1061.0
     assert watch.loop_lag_max_60_s == 0.0
 

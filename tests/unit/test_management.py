@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, cast
@@ -17,8 +19,9 @@ from callrouter.bilingual import Bilingual
 from callrouter.calls.session import Snapshot, snapshot_of
 from callrouter.duty.ports import PbxAway
 from callrouter.duty.roster import Roster
+from callrouter.errors import OperatorError
 from callrouter.management import Kept, Managed
-from callrouter.publishing.ports import PbxRefused
+from callrouter.publishing.errors import PbxRefused
 from callrouter.routing.table import RoutingTable
 from tests.unit.publishing.fakes import Store
 
@@ -185,3 +188,24 @@ async def test_edit_that_does_not_end_does_not_keep_the_service(
     assert not managed._local.exists()
     never.set()
     await edit
+
+
+@pytest.mark.parametrize("what", [errno.ENOSPC, errno.EROFS])
+def test_disk_that_takes_no_token_does_not_keep_the_service_from_serving(
+    managed: Managed, monkeypatch: pytest.MonkeyPatch, what: int
+) -> None:
+    def full(*_args: object) -> None:
+        raise OSError(what, os.strerror(what))
+
+    monkeypatch.setattr(management.files, "write", full)
+    managed.let_in()
+    assert not managed._local.exists()
+
+
+def test_folder_of_somebody_else_is_told(managed: Managed, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_args: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(management.files, "write", refused)
+    with pytest.raises(OperatorError, match=r"cannot be written|tidak dapat ditulis"):
+        managed.let_in()
