@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 
-from callrouter.routing.directory import Directory
+from callrouter.routing.directory import Agency, Directory
 from callrouter.routing.entries import DIRECTORY, MODELS, ROUTING, Kind, canonical, entries, ordered
 from callrouter.routing.table import Centre, Routing
 from callrouter.routing.values import Value
@@ -48,7 +48,9 @@ def directory_text(directory: Directory) -> str:
 
 def entry_text(value: Value) -> str:
     """Return one entry."""
-    return json_text(value.model_dump(mode="json"))
+    # What came later is left out where it is empty: the texts of before stay what they were.
+    later = {"notices"} if isinstance(value, Agency) and not value.notices else None
+    return json_text(value.model_dump(mode="json", exclude=later))
 
 
 def digest(text: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from callrouter.publishing.canonical import entry_text
-from callrouter.publishing.ports import DraftSettings, Entry
+from callrouter.publishing.model import DraftSettings, Entry
 from callrouter.routing.consistency import Reference, references
 from callrouter.routing.directory import Directory
 from callrouter.routing.entries import DIRECTORY, Kind, key_of

@@ -16,6 +16,7 @@ import structlog
 from callrouter.access.model import AuditNote, Principal
 from callrouter.incidents.views import StorageUnavailable
 from callrouter.publishing.cards import Card, Name, card_of
+from callrouter.publishing.errors import AlreadyThere, GenerationMoved, InUse, Invalid, Moved, NoSuchEntry
 from callrouter.publishing.fitting import (
     names_given,
     outside,
@@ -26,23 +27,8 @@ from callrouter.publishing.fitting import (
     users_in_force,
 )
 from callrouter.publishing.held import Held, changes_between, load, sheet_of_table, successor
-from callrouter.publishing.ports import (
-    AlreadyThere,
-    Change,
-    DeskStore,
-    DraftInfo,
-    DraftSettings,
-    Entry,
-    GenerationMoved,
-    InUse,
-    Invalid,
-    Moved,
-    NoSuchEntry,
-    Plane,
-    Put,
-    PutSettings,
-    Remove,
-)
+from callrouter.publishing.model import Change, DraftInfo, DraftSettings, Entry, Put, PutSettings, Remove
+from callrouter.publishing.ports import DeskStore, Plane
 from callrouter.publishing.sheet import Sheet
 from callrouter.routing.directory import Trunk
 from callrouter.routing.entries import DIRECTORY, ROUTING, Kind, key_of

@@ -10,7 +10,7 @@ from typing import Any, Final
 from ruamel.yaml import YAML
 
 from callrouter.bilingual import Bilingual, joined
-from callrouter.publishing.ports import Changed, Diff, Difference
+from callrouter.publishing.model import Changed, Diff, Difference
 from callrouter.publishing.sheet import SETTINGS
 from callrouter.routing.entries import DIRECTORY, ROUTING, Kind
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -73,6 +73,13 @@ _PATTERNS: dict[str, _Told] = {
             "Use letters without accents, digits and . _ + -, at most 64 characters.",
         ),
     ),
+    directory.EMAIL_PATTERN: (
+        Bilingual("bukan alamat surel", "is not an e-mail address"),
+        Bilingual(
+            "Tulis alamat seperti posko@damkar.example, tanpa nama di depannya.",
+            "Write an address like desk@brigade.example, without a name before it.",
+        ),
+    ),
     table.LINK_PATTERN: (
         Bilingual("bukan tautan", "is not a link"),
         Bilingual(
@@ -94,6 +101,8 @@ _EXPECTED = {
     "model_attributes_type": _GROUP,
     "dict_type": _GROUP,
 }
+_TAGS: Final[Mapping[int | str, str]] = {"steps": "kind", "notices": "channel"}
+"""Lists whose entries are of several models, and the field that tells which."""
 _CORRECT = Bilingual("Perbaiki.", "Correct it.")
 _FIELDS = sorted(
     {
@@ -124,8 +133,8 @@ def _pointer(loc: tuple[int | str, ...], data: Data) -> str:
     """A JSON pointer. Pydantic names more than the document has: the kind of a step, which half of an alternative."""
     pointer, here = "", data
     for n, part in enumerate(loc):
-        tagged = n >= 2 and loc[n - 2] == "steps" and isinstance(loc[n - 1], int)
-        if tagged and isinstance(here, dict) and here.get("kind") == part:
+        tag = _TAGS.get(loc[n - 2]) if n >= 2 and isinstance(loc[n - 1], int) else None
+        if tag is not None and isinstance(here, dict) and here.get(tag) == part:
             continue
         if here is not None and not isinstance(here, dict | list):
             break
@@ -150,6 +159,11 @@ class _Case:
     def name(self) -> Bilingual:
         loc = self.detail["loc"]
         return same(shown(str(loc[-1]))) if loc else Bilingual("tabel itu", "the table")
+
+    @property
+    def of_notices(self) -> bool:
+        """Whether it is about a contact point for notices as a whole."""
+        return "notices" in self.detail["loc"][-2:-1]
 
     @property
     def value(self) -> str:
@@ -219,12 +233,21 @@ def _not_offered(case: _Case) -> _Told:
 
 
 def _unknown_step(case: _Case) -> _Told:
+    if case.of_notices:
+        channel = shown(case.context["tag"])
+        sentence = _about(channel, "bukan saluran pemberitahuan", "is no channel for notices")
+        return sentence, _use(case.context["expected_tags"])
     kind = shown(case.context["tag"])
     sentence = Bilingual(f"langkah jenis {kind} tidak ada", f"a step of kind {kind} does not exist")
     return sentence, _use(case.context["expected_tags"])
 
 
-def _step_without_kind(_case: _Case) -> _Told:
+def _step_without_kind(case: _Case) -> _Told:
+    if case.of_notices:
+        return (
+            Bilingual("titik kontak ini tidak memiliki saluran (channel)", "this contact point has no channel"),
+            Bilingual("Tambahkan channel: webhook atau email.", "Add channel: webhook or email."),
+        )
     kinds = "dial, ringgroup, announce"
     return (
         Bilingual("langkah ini tidak memiliki jenis (kind)", "this step has no kind"),

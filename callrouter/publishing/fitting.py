@@ -14,7 +14,7 @@ from typing import Final
 
 from callrouter.bilingual import Bilingual
 from callrouter.publishing.cards import Card, Name, halves
-from callrouter.publishing.ports import Use
+from callrouter.publishing.errors import Use
 from callrouter.publishing.sheet import Sheet
 from callrouter.routing.consistency import (
     AGENCY,

@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from callrouter.publishing.cards import Card, Name, cards_of
-from callrouter.publishing.ports import (
+from callrouter.publishing.model import (
     Change,
-    DeskStore,
     DraftInfo,
     DraftSettings,
     Put,
@@ -19,6 +18,7 @@ from callrouter.publishing.ports import (
     Version,
     VersionInfo,
 )
+from callrouter.publishing.ports import DeskStore
 from callrouter.publishing.sheet import Sheet, Shelf
 from callrouter.routing.directory import Directory
 from callrouter.routing.entries import DIRECTORY, Kind, entries, key_of
@@ -38,7 +38,7 @@ class InForce:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Everything, at one moment. See callrouter.publishing.ports.Stored for the fields that are named as there."""
+    """Everything, at one moment. See callrouter.publishing.model.Stored for the fields that are named as there."""
 
     generation: int
     sheet: Sheet

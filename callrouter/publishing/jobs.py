@@ -19,7 +19,7 @@ from callrouter.bilingual import Bilingual
 from callrouter.publishing.canonical import entry_text
 from callrouter.publishing.differing import differing
 from callrouter.publishing.importing import TableError, TableProblem, parse_table
-from callrouter.publishing.ports import Diff, DraftSettings, PastCall
+from callrouter.publishing.model import Diff, DraftSettings, PastCall
 from callrouter.publishing.worker import HEADER, Failed, Pieces, packed
 from callrouter.routing.consistency import Problem
 from callrouter.routing.decide import CompiledTable, compile_table

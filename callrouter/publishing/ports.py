@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Protocol
 
 from callrouter.access.model import AuditNote, Principal
-from callrouter.bilingual import Bilingual
-from callrouter.routing.consistency import Problem
-from callrouter.routing.directory import Directory
+from callrouter.publishing.model import (
+    Change,
+    Diff,
+    DraftInfo,
+    DraftSettings,
+    Entry,
+    Hypothetical,
+    PastCall,
+    Published,
+    Side,
+    Stored,
+    Version,
+    VersionInfo,
+)
 from callrouter.routing.entries import Kind
-from callrouter.routing.facts import Facts
-from callrouter.routing.table import MAX_TARGETS, Centre, LastResort, Routing, RoutingTable, StaticNumber
-from callrouter.routing.values import Key, Value
+from callrouter.routing.table import RoutingTable
+from callrouter.routing.values import Value
 
 if TYPE_CHECKING:
     from callrouter.routing.explain import Explanation
@@ -26,214 +32,6 @@ if TYPE_CHECKING:
     from callrouter.routing.verify import Report
 
 
-# ---------------------------------------------------------------------------------------------- values
-class DraftSettings(Value):
-    """What the routing half has only once."""
-
-    centre: Centre
-    main_menu: Key | None = None
-    last_resort: LastResort = LastResort()
-    static_numbers: tuple[StaticNumber, ...] = Field(default=(), max_length=MAX_TARGETS)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One thing of a table. `revision` grows with each change of it (its ETag); from 1."""
-
-    kind: Kind
-    value: Value
-    revision: int
-
-
-@dataclass(frozen=True, slots=True)
-class DraftInfo:
-    """The draft as a whole. `sha256` of its canonical JSON is its ETag.
-
-    based_on: the version it began from (the last published or imported one); None before the first
-    changed:  True where it differs from the version in force
-    """
-
-    sha256: str
-    settings: DraftSettings
-    settings_revision: int
-    routing: Routing
-    based_on: int | None
-    changed: bool
-    approved_by: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class VersionInfo:
-    """A published version, without its content. `at` in µs UTC."""
-
-    number: int
-    sha256: str
-    at: int
-    who: str
-    why: str
-    in_force: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """A published version: routing as published, and the directory as it was then (for explaining)."""
-
-    info: VersionInfo
-    centre: Centre
-    routing: Routing
-    directory: Directory
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """Everything the desk keeps in memory.
-
-    generation: grows by one with each write by whoever; a write names the one that it saw
-    """
-
-    generation: int
-    entries: tuple[Entry, ...]
-    settings: DraftSettings | None
-    settings_revision: int
-    based_on: int | None
-    approved: tuple[str, str] | None
-    """sha256 of the draft that was approved, and the actor who did."""
-    in_force: VersionInfo | None
-
-
-@dataclass(frozen=True, slots=True)
-class Put:
-    """To be stored: an entry as it is now."""
-
-    entry: Entry
-
-
-@dataclass(frozen=True, slots=True)
-class Remove:
-    """To be removed: an entry."""
-
-    kind: Kind
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class PutSettings:
-    """To be stored: the draft's settings."""
-
-    settings: DraftSettings
-    revision: int
-
-
-@dataclass(frozen=True, slots=True)
-class Approve:
-    """To be stored: `actor` approves the draft of that hash. An empty hash takes an approval away."""
-
-    sha256: str
-    actor: str
-
-
-@dataclass(frozen=True, slots=True)
-class SetBase:
-    """To be stored: the version that the draft is based on."""
-
-    number: int | None
-
-
-Change = Put | Remove | PutSettings | Approve | SetBase
-
-
-@dataclass(frozen=True, slots=True)
-class PastCall:
-    """A call as it was decided: `at` in µs UTC; `plan_text` as the PBX had it."""
-
-    call: str
-    at: int
-    facts: Facts
-    version: int
-    route: str
-    plan_text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """A publication that went through. `live_ms`: from the commit until service and PBX had it."""
-
-    number: int
-    sha256: str
-    live_ms: float
-
-
-# ---------------------------------------------------------------------------------------------- errors
-class DeskError(Exception):
-    """What the desk refuses. Nothing was changed."""
-
-
-class NoSuchEntry(DeskError):
-    """There is no such thing (404)."""
-
-
-class AlreadyThere(DeskError):
-    """The key is taken (409)."""
-
-
-class Moved(DeskError):
-    """It has changed since it was read (412). `current` is its ETag now: a revision or a sha256."""
-
-    def __init__(self, current: str) -> None:
-        super().__init__(current)
-        self.current = current
-
-
-class Invalid(DeskError):
-    """It does not fit the rest of the table (422); pointers lie within the entry that was sent."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("; ".join(str(p.sentence) for p in problems))
-        self.problems = tuple(problems)
-
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """Who uses a name. `where`: "draft" or "version 12"; `user`: "routes/fire"; `pointer` into that table."""
-
-    where: str
-    user: str
-    pointer: str
-
-
-class InUse(DeskError):
-    """It would leave names dangling (409)."""
-
-    def __init__(self, uses: Sequence[Use]) -> None:
-        super().__init__(", ".join(use.user for use in uses))
-        self.uses = tuple(uses)
-
-
-class NotVerified(DeskError):
-    """verify found errors (422). `findings` as callrouter.routing.verify has them."""
-
-    def __init__(self, findings: Sequence[object]) -> None:
-        super().__init__(f"{len(findings)} findings")
-        self.findings = tuple(findings)
-
-
-class NeedsApproval(DeskError):
-    """The two-person rule: someone else must approve this draft first (409)."""
-
-
-class PbxRefused(DeskError):
-    """The PBX did not take it; everything is as before (502). `why` says which part and what it said."""
-
-    def __init__(self, why: Bilingual) -> None:
-        super().__init__(why.en)
-        self.why = why
-
-
-class GenerationMoved(Exception):
-    """Raised by the store: someone else wrote meanwhile. The desk loads anew and tries again."""
-
-
-# ---------------------------------------------------------------------------------------------- ports
 class DeskStore(Protocol):
     """Keeps directory, draft and versions. Every method raises StorageUnavailable (callrouter.incidents.views)."""
 
@@ -327,52 +125,6 @@ class Desk(Protocol):
 
     async def discard(self, if_match: str, by: Principal) -> DraftInfo:
         """Make the draft the version in force again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hypothetical:
-    """A call that might come: for explain. `at` aware."""
-
-    facts: Facts
-    at: datetime
-    outcomes: tuple[str, ...] = field(default=())
-
-
-Side = int | Literal["draft", "in_force"]
-"""What is asked about: a version by its number, the draft, or the version in force."""
-
-
-class Changed(StrEnum):
-    """How two tables differ in one thing."""
-
-    ADDED = "added"
-    REMOVED = "removed"
-    CHANGED = "changed"
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One thing in which two tables differ.
-
-    kind:    a Kind's value, or "settings" (which there is once; its key is "")
-    before, after: it, JSON-serialisable; None where it was added or removed
-    """
-
-    kind: str
-    key: str
-    changed: Changed
-    before: Mapping[str, object] | None
-    after: Mapping[str, object] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Diff:
-    """In what `b` differs from `a`; `text` for people, unified, a heading above each thing."""
-
-    a: Bilingual
-    b: Bilingual
-    differences: tuple[Difference, ...]
-    text: Bilingual
 
 
 class Publishing(Desk, Protocol):

@@ -17,6 +17,7 @@ from callrouter.access.model import LOCAL, AuditNote, Principal
 from callrouter.bilingual import Bilingual
 from callrouter.publishing.cards import halves
 from callrouter.publishing.desk import RoutingDesk, actor, require_draft, summary, undoing
+from callrouter.publishing.errors import GenerationMoved, Invalid, NeedsApproval, NoSuchEntry, NotVerified
 from callrouter.publishing.held import (
     EMPTY,
     Held,
@@ -27,26 +28,20 @@ from callrouter.publishing.held import (
     sheet_of_version,
 )
 from callrouter.publishing.importing import TableError, TableProblem
-from callrouter.publishing.ports import (
+from callrouter.publishing.model import (
     Approve,
     Change,
-    DeskStore,
     Diff,
     DraftInfo,
     DraftSettings,
-    GenerationMoved,
     Hypothetical,
-    Invalid,
-    NeedsApproval,
-    NoSuchEntry,
-    NotVerified,
-    Plane,
     Published,
     SetBase,
     Side,
     Version,
     VersionInfo,
 )
+from callrouter.publishing.ports import DeskStore, Plane
 from callrouter.publishing.replaying import replay_pages
 from callrouter.publishing.sheet import Sheet
 from callrouter.publishing.worker import Jobs, Pieces

@@ -6,7 +6,8 @@ from collections import Counter
 from typing import Final
 
 from callrouter.bilingual import Bilingual
-from callrouter.publishing.ports import DeskStore, Invalid
+from callrouter.publishing.errors import Invalid
+from callrouter.publishing.ports import DeskStore
 from callrouter.publishing.worker import Jobs
 from callrouter.routing.consistency import Problem
 from callrouter.routing.replay import MAX_MOVED, MAX_WAYS, Moved, Replay, Way

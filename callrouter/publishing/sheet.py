@@ -9,7 +9,8 @@ from typing import Final, Self
 
 from callrouter.publishing.canonical import digest, entry_text, json_text
 from callrouter.publishing.cards import Card, Name, halves
-from callrouter.publishing.ports import DraftSettings, NoSuchEntry
+from callrouter.publishing.errors import NoSuchEntry
+from callrouter.publishing.model import DraftSettings
 from callrouter.routing.consistency import Reference, routing_references
 from callrouter.routing.directory import Directory
 from callrouter.routing.entries import DIRECTORY, ROUTING, Kind

@@ -11,11 +11,11 @@ from typing import Any
 from callrouter.access.model import AuditNote, Principal, Role
 from callrouter.incidents.views import StorageUnavailable
 from callrouter.publishing.canonical import digest, routing_text
-from callrouter.publishing.ports import (
+from callrouter.publishing.errors import GenerationMoved
+from callrouter.publishing.model import (
     Approve,
     Change,
     DraftSettings,
-    GenerationMoved,
     PastCall,
     Put,
     PutSettings,

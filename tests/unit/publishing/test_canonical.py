@@ -16,8 +16,10 @@ from callrouter.publishing.canonical import (
     read_routing,
     routing_text,
 )
+from callrouter.routing.directory import Agency, Contact, EmailContact
 from callrouter.routing.entries import Kind, canonical
 from callrouter.routing.table import RoutingTable
+from callrouter.routing.values import Text
 from tests.storage.desks import operator, table
 
 
@@ -99,3 +101,16 @@ def test_what_does_not_fit_is_named_with_its_place(old: str, new: str, told: str
 def test_an_entry_of_another_kind_is_refused() -> None:
     with pytest.raises(DoesNotFit, match=r"trunks\.kind: Field required"):
         read_entry(Kind.TRUNKS, entry_text(operator()))
+
+
+def test_an_agency_without_contact_points_for_notices_has_the_text_of_before() -> None:
+    agency = Agency(
+        key="damkar",
+        name=Text(id="Pemadam", en="Fire brigade"),
+        contacts=(Contact(key="posko", trunk="damkar", number="101"),),
+    )
+    point = EmailContact(key="kantor", channel="email", address="posko@damkar.example")
+    told = agency.model_copy(update={"notices": (point,)})
+    assert "notices" not in entry_text(agency)
+    assert read_entry(Kind.AGENCIES, entry_text(agency)) == agency
+    assert read_entry(Kind.AGENCIES, entry_text(told)) == told

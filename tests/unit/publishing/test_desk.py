@@ -10,15 +10,7 @@ import pytest
 from callrouter.bilingual import Bilingual
 from callrouter.errors import OperatorError
 from callrouter.incidents.views import StorageUnavailable
-from callrouter.publishing.ports import (
-    AlreadyThere,
-    GenerationMoved,
-    InUse,
-    Invalid,
-    Moved,
-    NoSuchEntry,
-    PbxRefused,
-)
+from callrouter.publishing.errors import AlreadyThere, GenerationMoved, InUse, Invalid, Moved, NoSuchEntry, PbxRefused
 from callrouter.routing.directory import Agency, Contact, Operator, Trunk
 from callrouter.routing.entries import Kind
 from callrouter.routing.table import Category, Menu, Option, RingGroup, Route

@@ -15,19 +15,9 @@ from callrouter.bilingual import Bilingual
 from callrouter.errors import OperatorError
 from callrouter.incidents.views import StorageUnavailable
 from callrouter.publishing import replaying
+from callrouter.publishing.errors import InUse, Invalid, Moved, NeedsApproval, NoSuchEntry, NotVerified, PbxRefused
 from callrouter.publishing.importing import TableError
-from callrouter.publishing.ports import (
-    Changed,
-    Hypothetical,
-    InUse,
-    Invalid,
-    Moved,
-    NeedsApproval,
-    NoSuchEntry,
-    NotVerified,
-    PastCall,
-    PbxRefused,
-)
+from callrouter.publishing.model import Changed, Hypothetical, PastCall
 from callrouter.publishing.replaying import PAGE
 from callrouter.publishing.yamltree import MAX_BYTES
 from callrouter.routing.decide import compile_table, decide

@@ -99,8 +99,11 @@ async def sheet_of(found: RoutingTable) -> Sheet:
 async def test_text_is_the_canonical_one_of_the_whole_table(document: dict[str, Any]) -> None:
     found = table(document)
     sheet = await sheet_of(found)
-    plain = json.dumps(found.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-    assert sheet.text == plain
+    whole = found.model_dump(mode="json")
+    for agency in whole["directory"]["agencies"]:
+        if not agency["notices"]:
+            del agency["notices"]  # as texts of before have none
+    assert sheet.text == json.dumps(whole, sort_keys=True, separators=(",", ":"))
     assert sheet.directory_text == directory_text(found.directory)
     assert RoutingTable.model_validate_json(sheet.text) == found == sheet.table
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from callrouter.incidents.views import StorageUnavailable
-from callrouter.publishing.ports import NoSuchEntry
+from callrouter.publishing.errors import NoSuchEntry
 from callrouter.routing.entries import Kind
 from callrouter.routing.table import RoutingTable
 from tests.unit.publishing.fakes import SITI, a_published_office
