@@ -12,9 +12,10 @@ import pytest
 from typer.main import get_command
 
 from callrouter import cli
-from callrouter.app import FLUSH_S, SESSION_GRACE_S
 from callrouter.probe_record import STALE_S
 from callrouter.selfcheck import FRESH_S
+from callrouter.wiring.calls import SESSION_GRACE_S
+from callrouter.wiring.records import FLUSH_S
 
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = sorted((ROOT / "systemd").iterdir())
