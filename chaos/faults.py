@@ -197,7 +197,7 @@ def _ami(flow: Flow) -> Callable[[House], AbstractAsyncContextManager[None]]:
 
 @asynccontextmanager
 async def _recordings(house: House) -> AsyncIterator[None]:
-    """The folder is a file: whatever is written into it is refused, as on a full disk."""
+    """The folder is a file: messages and recorded talks are refused, as on a full disk."""
     folder = house.centre.settings.recordings_dir
     aside = folder.with_name("recordings.aside")
     folder.rename(aside)
@@ -214,11 +214,14 @@ async def _recordings(house: House) -> AsyncIterator[None]:
 def _clock(seconds: int) -> Callable[[House], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def act(house: House) -> AsyncIterator[None]:
+        """It stays wrong until everybody was served, or is not: put right before, it sets going who waits."""
         assert house.clock is not None
-        clock = house.clock
-        clock.shift(seconds)
-        async with _later(_after(LASTS_S, lambda: clock.shift(0))):
-            yield
+        house.clock.shift(seconds)
+        try:
+            async with _later(asyncio.sleep(LASTS_S)):
+                yield
+        finally:
+            house.clock.shift(0)
 
     return act
 
@@ -308,6 +311,7 @@ _STRIKES: Final[dict[str, Callable[[House], AbstractAsyncContextManager[None]]]]
     "recordings": _recordings,
     "clock-forward": _clock(_HOUR_S),
     "clock-back": _clock(-_HOUR_S),
+    "clock-back-rings": _clock(-_HOUR_S),
     "phone-gone": _phone_gone,
     "pbx-kill": _pbx_kill,
     "pbx-stop": _pbx_stop,

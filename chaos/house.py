@@ -71,7 +71,7 @@ class House:
     async def _start(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         ami_port = free_port()
-        extra: dict[str, Any] = {"ami_port": ami_port}
+        extra: dict[str, Any] = {"ami_port": ami_port, "record": ("operator", "agency")}
         if Need.POSTGRESQL in self.kinds:
             self.postgres = Postgres()
             self._stack.callback(self.postgres.close)
@@ -163,7 +163,7 @@ class House:
                 await self._until_operators()
                 await self.as_ever()
         except (TimeoutError, RuntimeError, SoftphoneError, aiohttp.ClientError) as error:
-            raise NotReady(f"{what}: {str(error)[-300:]}") from None
+            raise NotReady(f"{what}: {str(error)[-2000:]}") from None
         self.peer.clear()
         for phone in (*self.callers, *self.humans.values()):
             phone.calls.clear()
@@ -181,8 +181,9 @@ class House:
                             return
                     await asyncio.sleep(0.1)
         except TimeoutError:
-            checks = told.get("checks", told) if isinstance(told, dict) else told
-            raise TimeoutError(f"the service is not ready after {READY_S:g} s: {checks}") from None
+            checks = told.get("checks", []) if isinstance(told, dict) else []
+            failing = [check for check in checks if not check.get("ok")] or told
+            raise TimeoutError(f"the service is not ready after {READY_S:g} s: {failing}") from None
 
     async def _until_no_channel(self) -> None:
         while "0 active channels" not in await self.centre.pbx.rx("core show channels count"):
@@ -190,21 +191,32 @@ class House:
             await self.hang_up()
 
     async def _until_operators(self) -> None:
-        for n in count():
-            shown = await self.centre.pbx.rx("queue show operators")
-            if len(re.findall(r"Not in use", shown)) == len(OPERATORS) and "paused" not in shown:
-                return
-            if n % 10 == 5:
-                for phone in self.operators.values():
-                    await phone.register()
-            await asyncio.sleep(0.3)
+        shown = ""
+        try:
+            async with asyncio.timeout(READY_S):
+                for n in count():
+                    shown = await self.centre.pbx.rx("queue show operators")
+                    if len(re.findall(r"Not in use", shown)) == len(OPERATORS) and "paused" not in shown:
+                        return
+                    if n % 10 == 5:
+                        for phone in self.operators.values():
+                            await phone.register()
+                    await asyncio.sleep(0.3)
+        except TimeoutError:
+            contacts = await self.centre.pbx.rx("pjsip show contacts")
+            raise TimeoutError(f"{shown} {contacts}") from None
 
     # ------------------------------------------------------------------ what is kept of a call
     async def incidents_of(self, numbers: set[str]) -> list[dict[str, Any]]:
-        """Return the incidents of these callers, each whole."""
+        """Return the incidents of these callers, each whole. Raises ClientError where one cannot be had now."""
         _, page = await self.centre.get("/api/v1/incidents", limit="200")
-        theirs = [item["id"] for item in page["items"] if item["caller_number"] in numbers]
-        return [(await self.centre.get(f"/api/v1/incidents/{id_}"))[1] for id_ in theirs]
+        found = []
+        for id_ in [item["id"] for item in page["items"] if item["caller_number"] in numbers]:
+            status, incident = await self.centre.get(f"/api/v1/incidents/{id_}")
+            if status != 200:
+                raise aiohttp.ClientError(f"{status}: {str(incident)[:300]}")
+            found.append(incident)
+        return found
 
     def journal_of(self, calls: set[str]) -> list[str]:
         """Return the lines that the PBX wrote of these calls."""

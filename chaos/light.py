@@ -9,6 +9,7 @@ import asyncio
 import random
 import socket
 import struct
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,7 +18,11 @@ from typing import Final, Self
 from chaos.peer import headers_of, media_of
 
 _AGAIN_S: Final = (0.5, 1.0, 2.0, 4.0, 4.0)
-"""Messages that nobody answers are sent again (timer A)."""
+"""Messages that nobody answers are sent again (timer A); an INVITE only until anything comes back (17.1.1.2). Sent
+again behind the 200 it is not taken for a repetition by the PBX, which answers 500 Invalid CSeq.
+"""
+_FINAL_S: Final = 32.0
+"""For the final answer to an INVITE, once there is a provisional one."""
 _RTP: Final = struct.Struct("!BBHII")
 _EVENT: Final = struct.Struct("!BBH")
 _EVENT_TYPE: Final = 101
@@ -27,15 +32,17 @@ _BURST: Final = 64
 
 @dataclass
 class LightCall:
-    """One call. status: of the final answer to its INVITE (0: none)."""
+    """One call. status: of the final answer to its INVITE (0: none), which took `answer_s`."""
 
     number: str
     id: str
     status: int = 0
+    answer_s: float = 0.0
     to: str = ""
     target: str = ""
     media: tuple[str, int] | None = None
     ended: bool = False
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
     answered: asyncio.Event = field(default_factory=asyncio.Event)
     over: asyncio.Event = field(default_factory=asyncio.Event)
     bye_answered: asyncio.Event = field(default_factory=asyncio.Event)
@@ -81,8 +88,12 @@ class Crowd(asyncio.DatagramProtocol):
             await asyncio.wait(self._tasks, timeout=within)
 
     async def _live(self, call: LightCall, digit: str, think_s: float, stay_s: float) -> None:
+        begun = time.monotonic()
         try:
-            await self._until(call.answered, lambda: self._invite(call))
+            await self._until(call.heard, lambda: self._invite(call))
+            if call.heard.is_set():
+                await _happens(call.answered, _FINAL_S)
+            call.answer_s = time.monotonic() - begun
             if call.status != 200:
                 return
             if not await _happens(call.over, think_s):
@@ -111,11 +122,14 @@ class Crowd(asyncio.DatagramProtocol):
                 call.over.set()
             return
         status = int(head[0].split(" ")[1])
-        if call is None or status < 200:
+        if call is None:
             return
         if "BYE" in headers.get("cseq", ""):
             call.bye_answered.set()
             return
+        call.heard.set()
+        if status < 200 or call.status not in (0, status):
+            return  # the first final answer counts
         call.to, call.status = headers.get("to", ""), status
         call.target = headers.get("contact", "").strip("<>").partition(">")[0]
         if status == 200:

@@ -80,6 +80,12 @@ FAULTS: Final = (
     Fault("recordings", "no recording can be written", Side.SERVICE),
     Fault("clock-forward", "clock of PBX and service: an hour forward", Side.SERVICE, need=Need.CLOCK),
     Fault("clock-back", "clock of PBX and service: an hour back", Side.SERVICE, need=Need.CLOCK),
+    Fault(
+        "clock-back-rings",
+        "clock of PBX and service: an hour back, and nobody takes what rings",
+        Side.SERVICE,
+        need=Need.CLOCK,
+    ),
     Fault("silent", "agency: no answer to INVITE", Side.AGENCY),
     Fault("busy", "agency: 486", Side.AGENCY),
     Fault("unavailable", "agency: 503", Side.AGENCY),
@@ -92,6 +98,9 @@ FAULTS: Final = (
     Fault("pbx-reload", "PBX: reloaded with calls up", Side.PBX),
 )
 BY_KEY: Final = {fault.key: fault for fault in FAULTS}
+UNTAKEN: Final = "clock-back-rings"
+"""Only who is rung anew is answered: a telephone that rang when it struck is not taken."""
+RINGS: Final = (Stage.AGENCY_RINGS, Stage.OPERATOR_RINGS)
 _BEFORE_AGENCY: Final = (Stage.ANSWERED, Stage.MENU, Stage.DIGIT, Stage.AGENCY_RINGS)
 QUICK: Final = (Stage.MENU, Stage.AGENCY_RINGS, Stage.AGENCY_TALKS)
 
@@ -116,10 +125,13 @@ class Cell:
     @property
     def impossible(self) -> str:
         """Return why it cannot exist; empty where it can."""
-        if self.fault.side is not Side.AGENCY:
-            return ""
+        if self.fault.key == UNTAKEN:
+            return "" if self.stage in RINGS else "nothing rings yet, or any more"
         if self.fault.key == "phone-gone":
             return "" if self.stage is Stage.OPERATOR_RINGS else "no operator's telephone is ringing"
+        return self._no_agency() if self.fault.side is Side.AGENCY else ""
+
+    def _no_agency(self) -> str:
         if self.stage in _BEFORE_AGENCY or (self.fault.key, self.stage) == ("drops", Stage.AGENCY_TALKS):
             return ""
         if self.stage in (Stage.OPERATOR_RINGS, Stage.OPERATOR_TALKS):

@@ -86,7 +86,11 @@ class Monkey:
             )
             await crowd.until_all_ended(2 * max(STAY_S) + 15)
             await house.hang_up()
-            unanswered = [f"{call.number}: {call.status or 'nothing'}" for call in crowd.calls if call.status != 200]
+            unanswered = [
+                f"{call.number}: {call.status or 'nothing'} in {call.answer_s:.1f} s"
+                for call in crowd.calls
+                if call.status != 200
+            ]
             answered = [call.number for call in crowd.calls if call.status == 200]
         counted = await self._count([*answered, *account.numbers])
         if unanswered:
@@ -99,6 +103,7 @@ class Monkey:
             "calls a second": self._rate,
             "calls": len(crowd.calls) + account.judged,
             "not answered": len(unanswered),
+            "answered within, s": round(max((call.answer_s for call in crowd.calls), default=0.0), 2),
             "callers with ears": account.judged,
             "lost of these": account.lost,
             "human within, s": round(account.served_s, 1),

@@ -8,7 +8,7 @@ from typing import Final
 
 from chaos.citizen import THINKS_S, Citizen
 from chaos.house import House
-from chaos.matrix import Cell, Side, Stage
+from chaos.matrix import RINGS, UNTAKEN, Cell, Side, Stage
 from chaos.table import BAD_AGENCY, FIRE, OPERATOR, POLICE
 from demo.softphone import Answer, RingOnly, SoftphoneError
 
@@ -49,13 +49,21 @@ async def reach(house: House, citizen: Citizen, cell: Cell) -> None:
 
 
 async def answer_what_rings(house: House, cell: Cell) -> None:
-    """After the fault: people take up the telephones that ring, and from now on as ever."""
-    if cell.stage not in (Stage.AGENCY_RINGS, Stage.OPERATOR_RINGS):
+    """After the fault: people take up the telephones that ring, and from now on as ever.
+
+    Where what rings is to be left untaken, the agency never answers, and operators only what rings from now on.
+    """
+    if cell.stage not in RINGS:
         return
     await asyncio.sleep(ANSWERS_S)
+    untaken = cell.fault.key == UNTAKEN
     for name, phone in house.humans.items():
+        if untaken and name == "damkar":
+            continue
         try:
             await phone.behave(Answer(ANSWERS_S))
+            if untaken:
+                continue
             for call in phone.calls:
                 if not call.ended and call.report().answered_s is None:
                     await call.answer()
