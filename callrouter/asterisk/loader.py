@@ -22,7 +22,7 @@ from callrouter.asterisk.provisioned import without_password
 from callrouter.asterisk.readback import Difference, ReadBack, group_of
 from callrouter.asterisk.render import LIVE_FILES, Rendered, compose
 from callrouter.bilingual import Bilingual, joined, same
-from callrouter.publishing.ports import PbxRefused
+from callrouter.publishing.errors import PbxRefused
 from callrouter.routing.table import RoutingTable
 from callrouter.settings import Settings
 

@@ -14,6 +14,7 @@ from callrouter.asterisk.variables import (
     AREA,
     CHANNELS,
     EARLY_MEDIA,
+    EVERYBODY,
     FAILSAFE_PLAN,
     GROUPS,
     ORIGIN,
@@ -132,6 +133,18 @@ def rooms(table: RoutingTable) -> dict[str, str]:
     0 for a neighbouring centre: what is done on each leg to it is more than counting (callrouter-hops).
     """
     return {f"{ROOM}{t.key}": str(0 if t.kind is TrunkKind.NEIGHBOUR else t.channels) for t in table.directory.trunks}
+
+
+def everybody(table: RoutingTable) -> dict[str, str]:
+    """Return the dialplan's variables that name the enabled operators of each ring group, one in each: all in one
+    would be more than an AMI line holds. The last is ``-``, which ends what a longer list has left behind.
+    """
+    named = groups_by_operator(table)
+    found: dict[str, str] = {}
+    for group in table.routing.ring_groups:
+        keys = [o.key for o in table.directory.operators if o.enabled and group.key in named.get(o.key, ())]
+        found |= {f"{EVERYBODY}{group.key}_{n}": key for n, key in enumerate([*keys, "-"], start=1)}
+    return found
 
 
 def in_uri(host: str) -> str:

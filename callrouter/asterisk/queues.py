@@ -12,7 +12,7 @@ from callrouter.asterisk.ami import AmiLink, AmiRefused, AmiUnavailable
 from callrouter.asterisk.readback import LAST, group_of
 from callrouter.bilingual import Bilingual
 from callrouter.duty.ports import PbxAway
-from callrouter.publishing.ports import PbxRefused
+from callrouter.publishing.errors import PbxRefused
 
 WITHIN_S: Final = 5.0
 STAND_IN_S: Final = 120.0

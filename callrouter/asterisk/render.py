@@ -15,8 +15,17 @@ from callrouter.asterisk.files import AsteriskFiles, cannot_write, lay_out, writ
 from callrouter.asterisk.fits import require_fits
 from callrouter.asterisk.pbx_secrets import Credentials, PbxSecrets, read_secrets
 from callrouter.asterisk.plan_codec import encode
-from callrouter.asterisk.provisioned import OperatorEntry, TrunkEntry, in_uri, operators, rooms, transfers, trunks
-from callrouter.asterisk.variables import FAILSAFE_PLAN, FIRST_LANGUAGE, MODULES, ROOM, TRANSFER_TO
+from callrouter.asterisk.provisioned import (
+    OperatorEntry,
+    TrunkEntry,
+    everybody,
+    in_uri,
+    operators,
+    rooms,
+    transfers,
+    trunks,
+)
+from callrouter.asterisk.variables import EVERYBODY, FAILSAFE_PLAN, FIRST_LANGUAGE, MODULES, RECORD, ROOM, TRANSFER_TO
 from callrouter.bilingual import Bilingual
 from callrouter.calls.lines import MESSAGE_MIN_BYTES
 from callrouter.errors import OperatorError
@@ -45,6 +54,10 @@ MAX_STEPS: Final = 14
 MAX_CALLS: Final = 2_000
 MAX_HOPS: Final = 3
 """So many centres may hand a call on before it stays with the operators of the one that has it."""
+LOGIN_S: Final = 43_200
+"""An operator's telephone is known so long after it logged in. Most do so anew after nine tenths of it at the latest;
+what is left then is more than an hour, and by so much a clock may be set forward.
+"""
 LIVE_FILES: Final = ("extensions.conf", "pjsip.conf", "queues.conf")
 """What changes with a table."""
 _SENTINEL: Final = "\0sentinel\0"
@@ -110,7 +123,9 @@ def compose(
             FAILSAFE_PLAN: encode(static_plan(compiled, ring_s)),
         }
         | transfers(table)
-        | rooms(table),
+        | rooms(table)
+        | everybody(table)
+        | recording(settings),
         groups=tuple(groups),
         trunks=trunks(table, credentials, plans),
         operators=operators(table, credentials),
@@ -189,12 +204,21 @@ def _in_config(text: str) -> str:
     return text.replace(";", r"\;")
 
 
+def recording(settings: Settings) -> dict[str, str]:
+    """Return the dialplan's variables of what is recorded. None is empty: an empty one cannot be read back."""
+    sides = {f"{RECORD}{side}": "yes" if side in settings.record else "no" for side in ("agency", "operator")}
+    said = "yes" if settings.record and settings.record_announce else "no"
+    return sides | {f"{RECORD}NOT": ",".join(settings.record_except) or "-", f"{RECORD}SAY": said}
+
+
 def _table_values(rendered: Rendered) -> dict[str, object]:
     return {
         "first_language": rendered.language,
         "failsafe_plan": rendered.globals[FAILSAFE_PLAN],
         "transfers": {k: v for k, v in rendered.globals.items() if k.startswith(TRANSFER_TO)},
         "rooms": {k: v for k, v in rendered.globals.items() if k.startswith(ROOM)},
+        "everybody": {k: v for k, v in rendered.globals.items() if k.startswith(EVERYBODY)},
+        "recording": {k: v for k, v in rendered.globals.items() if k.startswith(RECORD)},
         "groups": rendered.groups,
         "trunks": rendered.trunks,
         "operators": rendered.operators,
@@ -238,6 +262,7 @@ def _constant_values(settings: Settings, keys: PbxSecrets) -> dict[str, object]:
         "rtp_to": settings.rtp_to,
         "max_calls": MAX_CALLS,
         "max_hops": MAX_HOPS,
+        "login_s": LOGIN_S,
         "max_steps": MAX_STEPS,
         "failsafe_lines": MAX_LINES,
         "failsafe_cells": MAX_CELLS,

@@ -44,6 +44,11 @@ TRANSFER_TO: Final = "CR_TO_"
 transfer a caller there."""
 ROOM: Final = "CR_ROOM_"
 """Global, + a trunk's key: the calls it carries at once."""
+EVERYBODY: Final = "CR_ALL_"
+"""Global, + a ring group, ``_`` and 1, 2, …: the operators that it names, and ``-`` behind the last."""
+RECORD: Final = "CR_RECORD_"
+"""Global, + ``agency`` or ``operator``: whether talks with them are recorded; + ``NOT``: in which categories they are
+not (keys joined by commas); + ``SAY``: whether callers are told."""
 TRANSFER_CONTEXT: Final = "TRANSFER_CONTEXT"
 """The PBX's own name for where a channel may be transferred."""
 AWAY: Final = "CR_AWAY"
@@ -54,12 +59,14 @@ CONTEXTS: Final = (
     "callrouter-from-agency",
     "callrouter-from-neighbour",
     "callrouter-from-operator",
+    "callrouter-once",
     "callrouter-112",
     "callrouter-next",
     "callrouter-failsafe",
     "callrouter-menu",
     "callrouter-plan",
     "callrouter-step",
+    "callrouter-everybody",
     "callrouter-queue-exit",
     "callrouter-attempt",
     "callrouter-callee",
@@ -69,6 +76,7 @@ CONTEXTS: Final = (
     "callrouter-ask",
     "callrouter-member",
     "callrouter-human",
+    "callrouter-record",
     "callrouter-pass",
     "callrouter-passed",
     "callrouter-transfer",
@@ -95,6 +103,8 @@ EVENT_FAILSAFE: Final = "CRFailsafe"
 EVENT_DOORBELL: Final = "CRDoorbell"
 EVENT_DUTY: Final = "CRDuty"
 EVENT_PROBE: Final = "CRProbe"
+EVENT_RECORD: Final = "CRRecord"
+"""A talk is to be recorded by the service, on the caller's channel."""
 
 TRUNK_PREFIX: Final = "trunk-"
 
@@ -154,6 +164,7 @@ MODULES: Final = (
     "app_read",
     "app_playback",
     "app_record",
+    "app_mixmonitor",
     "app_senddtmf",
     "app_stack",
     "app_exec",
@@ -163,6 +174,7 @@ MODULES: Final = (
     "app_bridgeaddchan",
     "app_channelredirect",
     "app_confbridge",
+    "app_controlplayback",
     # functions
     "func_base64",
     "func_callerid",
@@ -174,6 +186,7 @@ MODULES: Final = (
     "func_global",
     "func_groupcount",
     "func_hangupcause",
+    "func_lock",
     "func_logic",
     "func_sha1",
     "func_strings",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 from uuid import UUID
 
 import structlog
@@ -45,6 +45,13 @@ def _nobody_phones(_operator: str, _act: Act, _at: int) -> None:
     """For a watch whose owner keeps no duty."""
 
 
+class Located(Protocol):
+    """Wants to know where callers are. Must return at once."""
+
+    def located(self, call: UUID, area: str) -> None:
+        """The area (Kemendagri code) of a caller is known."""
+
+
 class Watch:
     """Translates events.
 
@@ -80,8 +87,13 @@ class Watch:
         self._free = free
         self._missed = missed
         self._answered = answered
+        self._located: list[Located] = []
         self.failsafe_calls = 0
         """Calls that the PBX served alone while this service could be told."""
+
+    def follow(self, located: Located) -> None:
+        """Tell this one from now on of each caller whose area is known."""
+        self._located.append(located)
 
     def on_event(self, event: AmiEvent) -> None:
         """Take one event. A malformed one is logged and changes nothing."""
@@ -125,9 +137,7 @@ class Watch:
             case v.EVENT_CHOICE:
                 if fields["Path"] == "service":
                     self._chosen(_choice(call, fields))
-                self._board.chose(call, fields.get("Category", ""))
-                if fields.get("By"):
-                    log.info("call.passed_on", call=str(call), by=fields["By"], category=fields.get("Category", ""))
+                self._chose(call, fields)
             case v.EVENT_HUMAN:
                 by = fields.get("By", "")
                 self._board.joined(call, by)
@@ -138,6 +148,15 @@ class Watch:
             case v.EVENT_DOORBELL:
                 self._board.ended(call)
                 self._doorbell()
+
+    def _chose(self, call: UUID, fields: dict[str, str]) -> None:
+        category = fields.get("Category", "")
+        self._board.chose(call, category)
+        if fields.get("By"):
+            log.info("call.passed_on", call=str(call), by=fields["By"], category=category)
+        if (area := known_area(fields.get("Area", ""))) is not None:
+            for follower in self._located:
+                follower.located(call, area.code)
 
     def resynchronise(self, status: AmiAnswer) -> None:
         """Take the answer to Status (with STATUS_VARIABLES) as the whole truth; what contradicts it is logged."""

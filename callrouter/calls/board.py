@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, Protocol
 from uuid import UUID
 
 from callrouter.calls.live import LiveCall, Stage
@@ -55,6 +55,16 @@ class Contradictions:
         return bool(self.unknown or self.gone or self.moved)
 
 
+class Follower(Protocol):
+    """Is told at once what happens on the board. Must return at once, and never raise."""
+
+    def moved(self, live: LiveCall) -> None:
+        """A call is new, or something of it is another."""
+
+    def gone(self, call: UUID) -> None:
+        """A call has left the PBX."""
+
+
 @dataclass(slots=True)
 class _Entry:
     seen: Seen
@@ -69,7 +79,12 @@ class Board:
     def __init__(self) -> None:
         self._calls: dict[UUID, _Entry] = {}
         self._by_linkedid: dict[str, UUID] = {}
+        self._followers: list[Follower] = []
         self.overflow = 0
+
+    def follow(self, follower: Follower) -> None:
+        """Tell this one from now on what happens."""
+        self._followers.append(follower)
 
     def live(self) -> list[LiveCall]:
         """Return the calls that are up, oldest first."""
@@ -93,6 +108,7 @@ class Board:
                 return
             self._calls[seen.call] = _Entry(seen, talking=seen.with_whom)
             self._by_linkedid[seen.linkedid] = seen.call
+            self._tell(self._calls[seen.call])
             return
         if seen.linkedid != entry.seen.linkedid:
             self._by_linkedid.pop(entry.seen.linkedid, None)
@@ -101,34 +117,42 @@ class Board:
         entry.talking = seen.with_whom
         if seen.stage not in _RINGS:
             entry.ringing.clear()
+        self._tell(entry)
 
     def chose(self, call: UUID, category: str) -> None:
         """The PBX took the plan of what the caller chose; `category` is empty where he chose none."""
         if entry := self._calls.get(call):
             entry.seen = replace(entry.seen, stage=Stage.PLAN, category=category)
             entry.talking = ""  # an operator who passed him on talks with him no more
+            self._tell(entry)
 
     def rings(self, linkedid: str, channel: str, endpoint: str) -> None:
         """A leg of the call begins to ring; one without an endpoint of its own (`endpoint` empty) is not shown."""
         if (call := self._by_linkedid.get(linkedid)) and (entry := self._calls.get(call)):
             entry.ringing[channel] = endpoint
+            self._tell(entry)
 
     def leg_gone(self, linkedid: str, channel: str) -> None:
         """A leg of the call has ended."""
-        if (call := self._by_linkedid.get(linkedid)) and (entry := self._calls.get(call)):
-            entry.ringing.pop(channel, None)
+        call = self._by_linkedid.get(linkedid)
+        entry = self._calls.get(call) if call else None
+        if entry is not None and entry.ringing.pop(channel, None) is not None:
+            self._tell(entry)
 
     def joined(self, call: UUID, by: str) -> None:
         """A human is on the line with the caller."""
         if entry := self._calls.get(call):
             entry.talking = by
             entry.seen = replace(entry.seen, stage=Stage.TALKING)
+            self._tell(entry)
 
     def ended(self, call: UUID) -> None:
         """The call has left the PBX."""
         entry = self._calls.pop(call, None)
         if entry is not None:
             self._by_linkedid.pop(entry.seen.linkedid, None)
+            for follower in self._followers:
+                follower.gone(call)
 
     def legs_to_free(self, channel: str, linkedid: str) -> tuple[str, ...]:
         """Return the channels that still ring, or are being told, for a caller who has just hung up.
@@ -162,7 +186,14 @@ class Board:
             self.moved(one)
             if ringing is not None and one.stage in _RINGS and (entry := self._calls.get(one.call)):
                 entry.ringing = dict(ringing.get(one.linkedid, {}))
+                self._tell(entry)
         return Contradictions(tuple(new), tuple(gone), tuple(moved))
+
+    def _tell(self, entry: _Entry) -> None:
+        if self._followers:
+            live = _shown(entry)
+            for follower in self._followers:
+                follower.moved(live)
 
 
 def _shown(entry: _Entry) -> LiveCall:

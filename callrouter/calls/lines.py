@@ -182,7 +182,15 @@ def _ended(call: UUID, fields: dict[str, str]) -> Ended:
         trunk=fields.get("trunk", ""),
         area=fields.get("area", ""),
         away=fields.get("away", ""),
+        talks=_talks(fields.get("talks", "")),
     )
+
+
+def _talks(text: str) -> tuple[str, ...]:
+    stamps = tuple(stamp for stamp in text.split("+") if stamp)
+    for stamp in stamps:
+        microseconds(stamp)
+    return stamps
 
 
 def _duty(id_: UUID, fields: dict[str, str]) -> DutyActed:

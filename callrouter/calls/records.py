@@ -47,6 +47,7 @@ class Ended:
     left_out: attempts between the first ones and the last that were too many for the record
     origin, trunk: as in Opened; area, away: as they were handed over, ``menu/35.07.13`` and names joined by ``+``
         (away only where it is not too long). Empty in the records of older PBXs.
+    talks:    the stamp of each talk that is recorded: by it its file is named (callrouter.privacy.recordings)
     """
 
     call: UUID
@@ -73,6 +74,7 @@ class Ended:
     trunk: str = ""
     area: str = ""
     away: str = ""
+    talks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

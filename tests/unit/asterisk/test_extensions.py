@@ -151,7 +151,7 @@ def test_under_a_lease_the_caller_enters_no_context_without_a_way_out(steps: lis
     lines = of(steps, "callrouter-112")
     (begin,) = [n for n, p in enumerate(lines) if p.arguments == "TIMEOUT(absolute)=${CR_LEASE}"]
     after = [(p.application, p.arguments.partition(",")[0]) for p in lines[begin + 1 :]]
-    assert after == [("AGI", "${CR_AGI}"), ("Goto", "callrouter-next")]
+    assert [(name, word.partition(":")[0]) for name, word in after] == [("AGI", "agi"), ("Goto", "callrouter-next")]
     for context in LEASED:
         gone_to = [re.split(r"[,?:]", p.arguments)[0] for p in of(steps, context, "T") if p.application == "Goto"]
         assert gone_to
@@ -180,7 +180,8 @@ def test_nothing_but_the_service_and_the_whole_failsafe_say_that_all_is_there(st
 def test_service_is_asked_once_and_nothing_behind_it_waits_for_the_service(steps: list[Priority]) -> None:
     asking = [p.context for p in steps if "AGI" in p.application]
     assert asking == ["callrouter-112", "callrouter-doctor"]
-    entered = [p.context for p in steps if "callrouter-112" in p.arguments]
+    assert {p.context for p in steps if "callrouter-112" in p.arguments} == {"callrouter-once"}
+    entered = [p.context for p in steps if "callrouter-once" in p.arguments]
     assert all(context.startswith("callrouter-from-") for context in entered)
 
 
@@ -253,6 +254,7 @@ def test_text_of_the_caller_goes_nowhere_but_into_the_journals_code(steps: list[
     sources = [p.arguments for p in steps if any(source in p.arguments for source in sent)]
     assert sources == [
         "__CR_HOPS=$[0${FILTER(0-9,${PJSIP_HEADER(read,X-Callrouter-Hops):0:2})}]",  # a neighbour's, two digits
+        "CR_SENT=${CHANNEL(pjsip,call-id):0:200}/${CHANNEL(pjsip,remote_tag):0:100}",
         "CR_SENT=${CALLERID(num):0:64}",
         "CR_SENT=${CALLERID(name):0:200}",
         "CR_SENT=${PJSIP_HEADER(read,Geolocation):0:64}",
@@ -261,12 +263,25 @@ def test_text_of_the_caller_goes_nowhere_but_into_the_journals_code(steps: list[
     ]
     uses = {p.arguments for p in steps if "CR_SENT" in p.arguments} - set(sources)
     assert uses == {
+        "GROUP(invite)=${SHA1(${STRREPLACE(CR_SENT,:,)})}",
         "CR_SENT=${STRREPLACE(CR_SENT,%,%25)}",
         "CR_NUMBER=${BASE64_ENCODE(.${STRREPLACE(CR_SENT,:,%3A)})}",
         "CR_NAME=${BASE64_ENCODE(.${STRREPLACE(CR_SENT,:,%3A)})}",
         "CR_INVITE=${BASE64_ENCODE(.${STRREPLACE(CR_SENT,:,%3A)})}",
         '$["${FILTER(a-z,${STRREPLACE(CR_SENT,:,)})}"=""]?ready',
     }
+
+
+def test_recording_is_given_no_command_whatever_a_variable_holds(steps: list[Priority]) -> None:
+    (started,) = [p.arguments for p in steps if "MixMonitor" in p.arguments or p.application == "MixMonitor"]
+    folder, name, options = re.fullmatch(r"MixMonitor\(([^$,]+)/(\$\{[^}]+\}\)\}),(\w+)\)", started).groups()  # type: ignore[union-attr]
+    assert Path(folder).is_absolute()
+    assert name == "${FILTER(-0-9a-z_./,${CR_FILE})}"
+    assert options == "b"
+    made = [p.arguments for p in steps if p.arguments.startswith("CR_FILE=")]
+    assert made == [
+        "CR_FILE=${STRFTIME(${CUT(ARG2,_,1)},UTC,%F)}/${FILTER(-0-9a-f,${ARG1})}_${FILTER(0-9_.,${ARG2})}.wav"
+    ]
 
 
 def test_extension_that_was_dialled_is_used_only_where_the_table_made_it(steps: list[Priority]) -> None:
@@ -284,7 +299,7 @@ def test_dial_always_keeps_the_caller_and_never_follows_a_redirection(steps: lis
     ]
     assert all(options.startswith("i") for options in asked)  # an operator's own call: he is no caller
     dials = [p for p in steps if p.application == "Dial" and p.context != "callrouter-consult"]
-    assert len(dials) == 3
+    assert len(dials) == 4
     for dial in dials:
         _, timeout, options = re.fullmatch(r"(.*),(\$\{\w+\}\^\$\{\w+\}),([^,]*)", dial.arguments).groups()  # type: ignore[union-attr]
         assert timeout.endswith("^${CR_NO_PROGRESS}")
@@ -354,7 +369,7 @@ def test_every_variable_that_is_read_is_set_somewhere(dialplan: Path) -> None:
     given |= set(re.findall(r"(?:Set\(|Read\()(?:__|MASTER_CHANNEL\()?(CR_\w+)[=,)]", text))
     by_service = {"CR_MENU_SWITCH", "CR_MENU_", "CR_NEXT_LANG_", "CR_PLAN_", "CR_WHERE_"}
     by_parts = {"CR_ATTEMPT_"}
-    by_table = {"CR_ROOM_"}
+    by_table = {"CR_ROOM_", "CR_ALL_", "CR_RECORD_", "CR_TO_"}
     by_probe = {"CR_PROBE", "CR_PROBE_TRUNK"}
     text = text.replace("CR_MENU__", "CR_MENU_")
     used = set(re.findall(r"\$\{(CR_\w+)", text)) | set(re.findall(r"CUT\((CR_\w+)", text))
@@ -365,17 +380,22 @@ def test_every_variable_that_is_read_is_set_somewhere(dialplan: Path) -> None:
 def test_no_global_of_the_dialplan_is_never_used(dialplan: Path) -> None:
     text = dialplan.read_text()
     globals_ = next(section for section in read(text) if section.name == "globals")
-    by_key = {name for name, _ in globals_.lines if name.startswith(("CR_TO_", "CR_ROOM_"))}
+    by_key = {name for name, _ in globals_.lines if name.startswith(("CR_TO_", "CR_ROOM_", "CR_ALL_", "CR_RECORD_"))}
     assert [name for name, _ in globals_.lines if name not in by_key and f"${{{name}}}" not in text] == []
-    assert all(f"{{{name}" in text for name in ("CR_TO_", "CR_ROOM_"))
+    assert all(f"{{{name}" in text for name in ("CR_TO_", "CR_ROOM_", "CR_ALL_", "CR_RECORD_"))
 
 
 def test_what_a_callee_stamps_on_the_caller_is_cleared_before_the_next_attempt(steps: list[Priority]) -> None:
-    stamped = {name for p in steps for name in re.findall(r"^MASTER_CHANNEL\((CR_\w+)\)=", p.arguments)}
+    stamped = {
+        name
+        for p in steps
+        if (p.context, p.exten) != ("callrouter-transferred", "handed")  # which ends an attempt and begins the next
+        for name in re.findall(r"^MASTER_CHANNEL\((CR_\w+)\)=", p.arguments)
+    }
     cleared = {
         p.arguments.removesuffix("=") for p in of(steps, "callrouter-attempt", "begin") if p.arguments.endswith("=")
     }
-    stamped -= {"CR_STAGE", "CR_PASS"}
+    stamped -= {"CR_STAGE", "CR_PASS", "CR_TALKS"}  # CR_TALKS is of all attempts
     assert stamped == {"CR_PICKUP", "CR_BY", "CR_HUMAN", "CR_HUMAN_MS", "CR_DECLINED", "CR_FULL", "CR_MUTE"}
     assert stamped <= cleared
     assert "HangupCauseClear" in {p.application for p in of(steps, "callrouter-attempt", "begin")}
@@ -412,8 +432,9 @@ def test_longest_line_of_the_journal_is_not_cut(dialplan: Path) -> None:
     attempts = sum(rounds) * one + labels_of_the_plan + labels_after
     fields = len(ended_line(plan="", route="r" * key, category="c" * key, stage="operator", lang="id"))
     stamps = 5 * stamp + by + key + len("6f1c1d8e-7d3f-4b1f-9f5e-0d3b5f0f8a11.wav") + len("9999999")
+    talks = int(re.findall(r"LEN\(\$\{CR_TALKS\}\)\}<(\d+)", dialplan.read_text())[0])
     path = len("FILE(,,,al,u)=") + 300
-    assert path + fields + stamps + MAX_PLAN_CHARS + attempts < 8_191 < MAX_LINE + 1
+    assert path + fields + stamps + talks + MAX_PLAN_CHARS + attempts < 8_191 < MAX_LINE + 1
 
 
 # ---------------------------------------------------------------- a probe
@@ -451,3 +472,10 @@ def test_probe_takes_the_plan_as_a_call_does(steps: list[Priority], probing: lis
     given = looked_up(of(steps, "callrouter-next"))
     assert len(given) >= 3
     assert looked_up(of(probing, "callrouter-probe", "way")) == given[-3:]
+
+
+def test_no_program_is_named_by_a_variable(steps: list[Priority], probing: list[Priority]) -> None:
+    """Who may set variables over AMI would have any program run."""
+    called = [p.arguments for p in (*steps, *probing) if p.application == "AGI"]
+    assert len(called) >= 3
+    assert [words for words in called if "$" in words.partition(",")[0]] == []

@@ -71,12 +71,19 @@ def ways_in(document: Document) -> Iterator[tuple[str, str, str | None, str | No
     yield "operator", "operator_", None, None, None
 
 
+def asked(document: Document) -> bool:
+    """Whether callers hear the menu, and so may choose another language."""
+    routing = document["routing"]
+    main = next(menu for menu in routing["menus"] if menu["key"] == routing["main_menu"])
+    return bool(main["mode"] != "operator_first")
+
+
 def disagreements(document: Document, folder: Path, moments: list[int], languages: list[str]) -> list[Any]:
     """Return where a stored plan is not what the oracle says."""
     wrong = []
     for (origin, door, trunk, kind, its_area), at in itertools.product(ways_in(document), moments):
         found = variables(folder, door, at)
-        heard = languages if origin in {"citizen", "operator"} else languages[:1]
+        heard = languages if asked(document) and origin in {"citizen", "operator"} else languages[:1]
         meant = [(None, (None, None)), *choices(document).items()]
         for (digits, (category, area)), language in itertools.product(meant, heard):
             facts = {

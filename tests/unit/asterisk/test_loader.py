@@ -12,7 +12,7 @@ import pytest
 from callrouter.asterisk.ami import AmiAnswer, AmiUnavailable
 from callrouter.asterisk.loader import PbxLoader
 from callrouter.asterisk.render import LIVE_FILES, read_secrets
-from callrouter.publishing.ports import PbxRefused
+from callrouter.publishing.errors import PbxRefused
 from callrouter.routing.table import RoutingTable
 from tests.unit.asterisk.given import answer, credentials, rendered
 

@@ -14,7 +14,7 @@ from callrouter.asterisk import queues as module
 from callrouter.asterisk.ami import AmiAnswer, AmiEvent, AmiRefused, AmiUnavailable
 from callrouter.asterisk.queues import AmiQueues
 from callrouter.duty.ports import PbxAway
-from callrouter.publishing.ports import PbxRefused
+from callrouter.publishing.errors import PbxRefused
 from tests.unit.asterisk.given import answer, event
 
 

@@ -402,7 +402,7 @@ def test_service_and_pbx_may_be_on_ipv6(tmp_path: Path) -> None:
 
     _, etc, _ = rendered(tmp_path, small(), on_six)
     assert named(sections(etc, "pjsip.conf"), "udp").one("bind") == "[::1]:5060"
-    assert named(sections(etc, "extensions.conf"), "globals").one("CR_AGI") == "agi://[::1]:4573/incoming"
+    assert "AGI(agi://[::1]:4573/incoming," in (etc / "extensions.conf").read_text()
 
 
 # ---------------------------------------------------------------- hostile tables
@@ -545,3 +545,14 @@ def test_trunk_is_counted_on_the_callers_channel_unless_it_is_a_neighbour(tmp_pa
     assert {name: whole.globals[f"CR_ROOM_{name}"] for name in rooms} == rooms
     written = named(sections(etc, "extensions.conf"), "globals")
     assert {name: written.one(f"CR_ROOM_{name}") for name in rooms} == rooms
+
+
+def test_dialplan_knows_the_operators_of_each_group_one_by_one_and_where_they_end(tmp_path: Path) -> None:
+    table = small()
+    _, etc, whole = rendered(tmp_path, table)
+    written = named(sections(etc, "extensions.conf"), "globals")
+    for group in table.routing.ring_groups:
+        listed = [*group.members, "-"]
+        assert listed[:-1]
+        assert [whole.globals[f"CR_ALL_{group.key}_{n}"] for n in range(1, len(listed) + 1)] == listed
+        assert [written.one(f"CR_ALL_{group.key}_{n}") for n in range(1, len(listed) + 1)] == listed

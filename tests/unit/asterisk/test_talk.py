@@ -267,7 +267,7 @@ def test_arrival_is_read_from_the_arguments_of_the_dialplan() -> None:
 
 def test_dialplan_gives_as_many_arguments_as_are_read_in_their_order() -> None:
     dialplan = (resource("asterisk-config") / "extensions.conf").read_text()
-    (call,) = re.findall(r"AGI\(\$\{CR_AGI\},\$\{CR_SECRET\},(.*)\)$", dialplan, re.MULTILINE)
+    (call,) = re.findall(r"AGI\(agi://[^,]*/incoming,\$\{CR_SECRET\},(.*)\)$", dialplan, re.MULTILINE)
     assert re.findall(r"\$\{(\w+)\}", call) == [
         "CR_CALL", "CR_OPENED", "CR_NODE", "CR_ORIGIN", "CR_TRUNK", "CR_NUMBER", "CR_NAME", "CR_INVITE",
     ]  # fmt: skip

@@ -95,6 +95,7 @@ def ended_line(call: UUID = CALL, *attempts: str, **changed: str) -> bytes:
         "by": "",
         "rec": "",
         "said": "0",
+        "talks": "",
         "cause": "16",
         "passed": "",
         "cut": "0",
