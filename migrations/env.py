@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from callrouter.settings import load
 from callrouter.storage.columns import CleanJson, CleanText, Whole
 from callrouter.storage.engine import migrating_engine, place
-from callrouter.storage.tables import metadata
+from callrouter.storage.every_table import metadata, modelled
 
 
 def _plain(kind: str, item: Any, autogen: AutogenContext) -> Any:
@@ -32,6 +32,7 @@ def _run(connection: Connection) -> None:
         connection=connection,
         target_metadata=metadata,
         render_item=_plain,
+        include_name=modelled,
         # SQLite alters a table by making it anew; and it does roll back DDL, once BEGIN is ours (storage/engine.py).
         render_as_batch=True,
         transactional_ddl=True,

@@ -21,10 +21,67 @@ def incident_id(call: UUID) -> UUID:
 class IncidentState(StrEnum):
     """Where an incident is in its life."""
 
+    # What leads from one to another: lifecycle.py.
     OPEN = "open"
     ROUTED = "routed"
     WITH_OPERATOR = "with_operator"
     WITH_AGENCY = "with_agency"
+    """An agency talked to the caller, or it was passed to one, and none has said more."""
+    ACKNOWLEDGED = "acknowledged"
+    EN_ROUTE = "en_route"
+    ON_SCENE = "on_scene"
+    RESOLVED = "resolved"
+    """Every agency that has it is done."""
+    CLOSED = "closed"
+    ABANDONED = "abandoned"
+    """The caller left before a human was there."""
+    MERGED = "merged"
+    """It is the same event as another incident, where its life goes on."""
+
+
+class IncidentOrigin(StrEnum):
+    """How the centre came to know of an incident."""
+
+    CALL = "call"
+    HAND = "hand"
+    """An operator opened it: radio, walk-in, a message."""
+    NEIGHBOUR = "neighbour"
+    """Another centre handed it over as data."""
+
+
+class AgencyState(StrEnum):
+    """How far an agency has come with an incident."""
+
+    PASSED = "passed"
+    ACKNOWLEDGED = "acknowledged"
+    EN_ROUTE = "en_route"
+    ON_SCENE = "on_scene"
+    RESOLVED = "resolved"
+    DECLINED = "declined"
+    """The agency will not take it."""
+    WITHDRAWN = "withdrawn"
+    """The centre took it back."""
+
+
+class PassedHow(StrEnum):
+    """How an agency came to know of an incident."""
+
+    CALL = "call"
+    """Its human talked to the caller."""
+    NOTICE = "notice"
+    """An operator passed it on."""
+
+
+class Disposition(StrEnum):
+    """What an incident turned out to be (the words of the national monitoring centre and of NENA-STA-006)."""
+
+    EMERGENCY = "emergency"
+    INFORMATION = "information"
+    MISDIRECTED = "misdirected"
+    PRANK = "prank"
+    GHOST = "ghost"
+    """Nobody spoke."""
+    TEST = "test"
     ABANDONED = "abandoned"
 
 
@@ -54,6 +111,34 @@ class EventKind(StrEnum):
     ROUTED = "routed"
     JOINED = "joined"
     ENDED = "ended"
+    # What persons and agencies did. What an entry's data holds: callrouter.incidents.desk.
+    HANDED_IN = "handed_in"
+    """Opened by hand, or by a neighbouring centre."""
+    TAKEN = "taken"
+    CHANGED = "changed"
+    PASSED = "passed"
+    AGENCY = "agency"
+    """An agency's state changed."""
+    REMARK = "remark"
+    """An agency's own words about its part."""
+    NOTE = "note"
+    DISPOSED = "disposed"
+    CLOSED = "closed"
+    REOPENED = "reopened"
+    MERGED = "merged"
+    UNMERGED = "unmerged"
+    JOINED_BY = "joined_by"
+    """Another incident was merged into this one."""
+    LEFT_BY = "left_by"
+    """It was taken out again."""
+    NOTICE = "notice"
+    """A notice to an agency is on its way, was delivered, or could not be; or a supervisor sent it anew."""
+    ESCALATED = "escalated"
+    """An agency did not acknowledge in time: its next contact point is told, or the supervisor."""
+    SOP = "sop"
+    """Answers to a check list were changed (callrouter.incidents.sop)."""
+    SOP_MISSING = "sop_missing"
+    """It was closed with required answers missing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callrouter.access.model import AuditNote
 from callrouter.clock import now_us
-from callrouter.publishing.ports import Change, PastCall, Stored, Version, VersionInfo
+from callrouter.publishing.model import Change, PastCall, Stored, Version, VersionInfo
 from callrouter.routing.table import RoutingTable
 from callrouter.storage.audit import append, written
 from callrouter.storage.database import Database

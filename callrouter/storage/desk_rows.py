@@ -13,17 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from callrouter.bilingual import Bilingual
 from callrouter.errors import OperatorError
 from callrouter.publishing.canonical import DoesNotFit, entry_text, json_text, read_entry
-from callrouter.publishing.ports import (
-    Approve,
-    Change,
-    DraftSettings,
-    Entry,
-    GenerationMoved,
-    Put,
-    PutSettings,
-    Remove,
-    SetBase,
-)
+from callrouter.publishing.errors import GenerationMoved
+from callrouter.publishing.model import Approve, Change, DraftSettings, Entry, Put, PutSettings, Remove, SetBase
 from callrouter.routing.entries import Kind, key_of
 from callrouter.storage import tables as t
 from callrouter.storage.fill import execute_many, insert_into, upsert

@@ -7,50 +7,28 @@ the order of their ids, so that two of them never wait for each other in a circl
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Table, bindparam, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Column, bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callrouter.calls.ports import CallNote
 from callrouter.calls.records import Attempt, Record
-from callrouter.incidents.model import EventKind, IncidentState
+from callrouter.clock import now_us
+from callrouter.incidents.model import EventKind
 from callrouter.storage import tables as t
-from callrouter.storage.columns import clean
+from callrouter.storage.incident_rows import NEW_INCIDENT, Row, lock_incidents, write_settled
 from callrouter.storage.known import KnownCall, KnownEvent, add, call_of, first_sight, standing
+from callrouter.storage.parts import keep_opened as keep_parts_opened
+from callrouter.storage.parts import parts_of, settle_parts
+from callrouter.storage.rows import AT_ONCE, chunks, execute_many, insert_into, upsert
+from callrouter.storage.settled import settled
+from callrouter.storage.words import keep_names, keep_opened
 
-AT_ONCE = 25
-"""Rows in one statement. On the loop that serves the calls, nothing may take longer than 5 ms (DESIGN.md)."""
-AUTOMATIC = frozenset(IncidentState)
-"""States that notes and records may leave again; any other is a person's, or a later version's."""
-
-
-def insert_into(connection: AsyncConnection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    """Return an INSERT that knows ON CONFLICT, in the dialect of `connection`."""
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(table)
-    return sqlite.insert(table)
-
-
-async def upsert(
-    connection: AsyncConnection, table: Table, key: Sequence[str], rows: Sequence[dict[str, Any]]
-) -> None:
-    """Insert `rows`, or replace the other columns where the unique `key` is there already."""
-    if not rows:
-        return
-    statement = insert_into(connection, table)
-    others = {name: statement.excluded[name] for name in rows[0] if name not in key}
-    await execute_many(connection, statement.on_conflict_do_update(index_elements=list(key), set_=others), rows)
-
-
-async def execute_many(connection: AsyncConnection, statement: Any, rows: Sequence[dict[str, Any]]) -> None:
-    """Execute `statement` for each row, in pieces: calls are served on the same loop, between one and the next."""
-    for start in range(0, len(rows), AT_ONCE):
-        await connection.execute(statement, list(rows[start : start + AT_ONCE]))
+__all__ = ["AT_ONCE", "execute_many", "fill", "insert_into", "upsert"]
 
 
 @dataclass(slots=True)
@@ -59,6 +37,11 @@ class _Change:
     after: KnownCall
     events: dict[tuple[EventKind, str], KnownEvent] = field(default_factory=dict)
     attempts: tuple[Attempt, ...] | None = None
+
+    @property
+    def heard(self) -> bool:
+        """Whether what is known of who was on the line may have changed."""
+        return self.after.joined_at is not None or self.after.ended_at is not None
 
     def take(self, item: CallNote | Record) -> None:
         added = add(self.after, item)
@@ -69,8 +52,12 @@ class _Change:
             self.attempts = added.attempts
 
 
-async def fill(connection: AsyncConnection, items: Sequence[CallNote | Record]) -> None:
-    """Store `items`. The rows that come out do not depend on their order, nor on how often one is given."""
+async def fill(
+    connection: AsyncConnection, items: Sequence[CallNote | Record], now_us: Callable[[], int] = now_us
+) -> set[UUID]:
+    """Store `items`; return their incidents. The rows that come out do not depend on the order of the items, nor on
+    how often one is given; and what persons did stays, whenever they did it.
+    """
     firsts: dict[UUID, CallNote | Record] = {}
     for item in items:
         firsts.setdefault(call_of(item), item)
@@ -86,7 +73,18 @@ async def fill(connection: AsyncConnection, items: Sequence[CallNote | Record]) 
     await _write_attempts(connection, ordered)
     events = [_row(event) for change in ordered for event in change.events.values()]
     await upsert(connection, t.incident_event, ("incident", "call", "kind", "occurrence"), events)
-    await _write_incidents(connection, [c.after for c in ordered])
+    await _write_incidents(connection, ordered, now_us())
+    await _keep_order(connection, ordered)
+    named = [c.after for c in ordered if c.after.name]
+    await keep_names(connection, [(call.incident, call.opened_at, call.name) for call in named])
+    return {change.after.incident for change in ordered}
+
+
+async def _keep_order(connection: AsyncConnection, changes: Sequence[_Change]) -> None:
+    moved = {c.after.incident: c.after.opened_at for c in changes if c.after.opened_at != c.before.opened_at}
+    if moved:
+        await keep_opened(connection, moved)
+        await keep_parts_opened(connection, moved)
 
 
 def _row(known: KnownCall | KnownEvent, prefix: str = "") -> dict[str, Any]:
@@ -111,21 +109,14 @@ def _new_incident(call: KnownCall) -> dict[str, Any]:
     return {
         "id": call.incident,
         "opening_call": call.id,
-        "state": str(IncidentState.OPEN),
-        "category": "",
         "opened_at": call.opened_at,
-        "callback": False,
-        "callback_reason": "",
-        "state_by_person": False,
-        "category_by_person": False,
-        "callback_by_person": False,
-        "version": 1,
+        **NEW_INCIDENT,
     }
 
 
 async def _locked(connection: AsyncConnection, ids: Sequence[UUID]) -> list[KnownCall]:
     found: list[KnownCall] = []
-    for some in _chunks(ids):
+    for some in chunks(ids):
         rows = await connection.execute(
             select(t.call).where(t.call.c.id.in_(some)).order_by(t.call.c.id).with_for_update()
         )
@@ -145,7 +136,7 @@ async def _write_attempts(connection: AsyncConnection, changes: Sequence[_Change
     rows = [_attempt_row(c.after.id, a) for c in changes for a in c.attempts or ()]
     # A better record of an end replaces the attempts of the lesser one, also where it has fewer.
     replaced = [c.after.id for c in changes if c.attempts is not None and c.before.ended_at is not None]
-    for some in _chunks(replaced):
+    for some in chunks(replaced):
         await connection.execute(delete(t.attempt).where(t.attempt.c.call.in_(some)))
     await upsert(connection, t.attempt, ("call", "n"), rows)
 
@@ -166,55 +157,41 @@ def _attempt_row(call: UUID, attempt: Attempt) -> dict[str, Any]:
     }
 
 
-async def _write_incidents(connection: AsyncConnection, calls: Sequence[KnownCall]) -> None:
-    opening = {call.id: call for call in calls}
-    changed: list[dict[str, Any]] = []
-    for some in _chunks(sorted(opening[id_].incident for id_ in opening)):
-        rows = await connection.execute(
-            select(t.incident).where(t.incident.c.id.in_(some)).order_by(t.incident.c.id).with_for_update()
-        )
-        for row in rows.mappings():
-            call = opening.get(row["opening_call"])
-            values = {} if call is None else _settled(dict(row), call)
-            if any(row[name] != value for name, value in values.items()):
-                kept = {name: row[name] for name in _SETTLED} | values
-                changed.append({f"new_{k}": v for k, v in kept.items()} | {"new_id": row["id"]})
-    if changed:
-        statement = (
-            update(t.incident)
-            .where(t.incident.c.id == bindparam("new_id"))
-            .values(
-                {name: bindparam(f"new_{name}") for name in _SETTLED},
-            )
-            .values(version=t.incident.c.version + 1)
-        )
-        await execute_many(connection, statement, changed)
+async def _write_incidents(connection: AsyncConnection, changes: Sequence[_Change], now: int) -> None:
+    """Bring the incidents to what their calls say now."""
+    opening = {change.after.id: change.after for change in changes}
+    heard = {change.after.incident for change in changes if change.heard}
+    for some in chunks(sorted({change.after.incident for change in changes})):
+        rows = await lock_incidents(connection, some)
+        opened = await _opening_calls(connection, rows, opening)
+        # Where nobody has acted, what the agencies have to do with it changes nothing.
+        wanted = [row["id"] for row in rows if row["id"] in heard or row["state_by_person"]]
+        parts = await parts_of(connection, wanted)
+        changed = await settle_parts(connection, {id_: parts[id_] for id_ in wanted if id_ in heard}, now)
+        moved: list[tuple[UUID, Row]] = []
+        for row in rows:
+            call = opened.get(row["opening_call"])
+            of_agencies = list(parts.get(row["id"], {}).values())
+            values = settled(row, None if call is None else standing(call), of_agencies)
+            if row["id"] in changed or any(row[name] != value for name, value in values.items()):
+                moved.append((row["id"], values))
+        await write_settled(connection, moved, now)
 
 
-_SETTLED = ("state", "category", "opened_at", "callback", "callback_reason")
-
-
-def _settled(row: dict[str, Any], call: KnownCall) -> dict[str, Any]:
-    """Return the fields that the call decides: all but those that a person has set."""
-    stands = standing(call)
-    values: dict[str, Any] = {"opened_at": stands.opened_at}
-    if not row["state_by_person"] and row["state"] in AUTOMATIC:
-        values["state"] = str(stands.state)
-    if not row["category_by_person"]:
-        values["category"] = clean(stands.category, t.KEY)
-    if not row["callback_by_person"]:
-        values |= {"callback": stands.callback, "callback_reason": stands.callback_reason}
-    return values
+async def _opening_calls(
+    connection: AsyncConnection, rows: Sequence[Row], known: Mapping[UUID, KnownCall]
+) -> dict[UUID, KnownCall]:
+    """Return the calls that opened these incidents: the known ones, and the others as they are stored."""
+    missing = [row["opening_call"] for row in rows if row["opening_call"] not in {None, *known}]
+    found = {id_: known[id_] for id_ in (row["opening_call"] for row in rows) if id_ in known}
+    if missing:
+        stored = await connection.execute(select(t.call).where(t.call.c.id.in_(missing)))
+        found |= {row.id: KnownCall(**row._mapping) for row in stored}
+    return found
 
 
 async def _scalars(connection: AsyncConnection, column: Column[UUID], values: Sequence[UUID]) -> list[UUID]:
     found: list[UUID] = []
-    for some in _chunks(values):
+    for some in chunks(values):
         found.extend(await connection.scalars(select(column).where(column.in_(some))))
     return found
-
-
-def _chunks(values: Iterable[UUID]) -> Iterator[list[UUID]]:
-    every = list(values)
-    for start in range(0, len(every), AT_ONCE):
-        yield every[start : start + AT_ONCE]

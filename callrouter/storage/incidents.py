@@ -2,37 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callrouter.incidents.model import Attempt, EventKind
 from callrouter.incidents.views import (
-    MAX_PAGE,
     CallView,
+    CaseView,
     EventView,
     IncidentDetail,
     IncidentFilter,
+    IncidentName,
     IncidentSummary,
 )
 from callrouter.storage import tables as t
 from callrouter.storage.database import Database
 from callrouter.storage.known import KnownCall, category_of, ran
+from callrouter.storage.parts import parts_of
+from callrouter.storage.search import ordered_page
+from callrouter.stream.incidents import IncidentNow
 
 _ORDER = {kind: place for place, kind in enumerate(EventKind)}
 
+_OPENING = t.call.c
 _SUMMARY = select(
-    t.incident.c.id,
-    t.incident.c.number,
-    t.incident.c.state,
-    t.incident.c.category,
-    t.incident.c.opened_at,
-    t.incident.c.callback,
-    t.call.c.number.label("caller_number"),
-    t.call.c.outcome,
-).join_from(t.incident, t.call, t.call.c.id == t.incident.c.opening_call)
+    *(
+        t.incident.c[name]
+        for name in (
+            "id",
+            "number",
+            "state",
+            "category",
+            "opened_at",
+            "callback",
+            "origin",
+            "area",
+            "place",
+            "disposition",
+            "sub_code",
+            "merged_into",
+            "version",
+            "updated_at",
+        )
+    ),
+    func.coalesce(_OPENING.number, t.incident.c.reporter_number).label("caller_number"),
+    _OPENING.outcome,
+).join_from(t.incident, t.call, _OPENING.id == t.incident.c.opening_call, isouter=True)
 
 
 class Incidents:
@@ -42,13 +61,27 @@ class Incidents:
         self._database = database
 
     async def page(self, wanted: IncidentFilter) -> list[IncidentSummary]:
-        """Return at most `wanted.limit` (and never more than MAX_PAGE) summaries, highest number first."""
-        statement = page_statement(wanted)
+        """Return at most `wanted.limit` (and never more than MAX_PAGE) summaries, newest first."""
+        statement = page_statement(wanted, postgresql=self._database.place.file is None)
 
         async def ask(connection: AsyncConnection) -> list[IncidentSummary]:
             return [_summary(row) for row in await connection.execute(statement)]
 
         return await self._database.read(ask)
+
+    async def now(self, incidents: Sequence[UUID]) -> list[IncidentNow]:
+        """Return those of the incidents that are there, each with the agencies that have to do with it or had."""
+        part = t.incident_agency.c
+
+        async def ask(connection: AsyncConnection) -> list[IncidentNow]:
+            agencies: dict[UUID, set[str]] = {}
+            parts = select(part.incident, part.agency).where(part.incident.in_(incidents))
+            for row in await connection.execute(parts):
+                agencies.setdefault(row.incident, set()).add(row.agency)
+            rows = await connection.execute(_SUMMARY.where(t.incident.c.id.in_(incidents)))
+            return [IncidentNow(_summary(row), frozenset(agencies.get(row.id, ()))) for row in rows]
+
+        return await self._database.read(ask) if incidents else []
 
     async def detail(self, incident: UUID) -> IncidentDetail | None:
         """Return one incident with its calls, their attempts and its timeline, as of one moment; or None."""
@@ -57,27 +90,21 @@ class Incidents:
             row = (await connection.execute(_SUMMARY.where(t.incident.c.id == incident))).one_or_none()
             if row is None:
                 return None
+            parts = await parts_of(connection, [incident])
             return IncidentDetail(
                 summary=_summary(row),
                 calls=await _calls(connection, incident),
                 timeline=await _timeline(connection, incident),
+                case=await _case(connection, incident),
+                agencies=tuple(parts[incident].values()),
             )
 
         return await self._database.read(ask)
 
 
-def page_statement(wanted: IncidentFilter) -> Select[Any]:
-    """Return the query of a page; each of its filters, and the cursor, has an index."""
-    statement = _SUMMARY.order_by(t.incident.c.number.desc()).limit(max(1, min(wanted.limit, MAX_PAGE)))
-    if wanted.state is not None:
-        statement = statement.where(t.incident.c.state == wanted.state)
-    if wanted.category is not None:
-        statement = statement.where(t.incident.c.category == wanted.category)
-    if wanted.callback is not None:
-        statement = statement.where(t.incident.c.callback == wanted.callback)
-    if wanted.before is not None:
-        statement = statement.where(t.incident.c.number < wanted.before)
-    return statement
+def page_statement(wanted: IncidentFilter, *, postgresql: bool) -> Select[Any]:
+    """Return the query of a page (callrouter.storage.search)."""
+    return ordered_page(_SUMMARY, wanted, postgresql=postgresql)
 
 
 def _summary(row: Any) -> IncidentSummary:
@@ -90,7 +117,34 @@ def _summary(row: Any) -> IncidentSummary:
         callback=row.callback,
         caller_number=row.caller_number,
         outcome=row.outcome,
+        origin=row.origin,
+        area=row.area,
+        place=row.place,
+        disposition=row.disposition,
+        sub_code=row.sub_code,
+        merged_into=row.merged_into,
+        version=row.version,
+        updated=row.updated_at,
     )
+
+
+async def _case(connection: AsyncConnection, id_: UUID) -> CaseView:
+    incident = t.incident.c
+    row = (await connection.execute(select(t.incident).where(incident.id == id_))).one()
+    # Both directions of the pointer: where it went, and what came here.
+    others = select(incident.id, incident.number, incident.merged_into).where(
+        or_(incident.merged_into == id_, incident.id == row.merged_into)
+    )
+    into: IncidentName | None = None
+    merged: list[IncidentName] = []
+    for other in await connection.execute(others.order_by(incident.number)):
+        name = IncidentName(other.id, other.number)
+        if other.id == row.merged_into:
+            into = name
+        else:
+            merged.append(name)
+    kept = {name: row._mapping[name] for name in CaseView.__slots__ if name not in {"merged_into", "merged"}}
+    return CaseView(**kept, merged_into=into, merged=tuple(merged))
 
 
 async def _calls(connection: AsyncConnection, incident: UUID) -> tuple[CallView, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
+from uuid import UUID
 
 import structlog
 from sqlalchemy import select
@@ -13,8 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from callrouter.calls.records import JournalBatch
 from callrouter.clock import now_us
 from callrouter.storage import tables as t
+from callrouter.storage.changed import Changed, nobody
 from callrouter.storage.database import Database, StorageUnavailable, is_away
 from callrouter.storage.fill import AT_ONCE, fill, insert_into, upsert
+from callrouter.storage.recordings import store_told
 
 log = structlog.get_logger(__name__)
 
@@ -23,11 +26,15 @@ MAX_OFFSETS = 500
 
 
 class Journal:
-    """Stores journal batches (callrouter.calls.ports.JournalStore). Raises StorageUnavailable: try again later."""
+    """Stores journal batches (callrouter.calls.ports.JournalStore). Raises StorageUnavailable: try again later.
 
-    def __init__(self, database: Database, now_us: Callable[[], int] = now_us) -> None:
+    changed: told of the incidents of a batch once it is stored; it must not wait
+    """
+
+    def __init__(self, database: Database, now_us: Callable[[], int] = now_us, changed: Changed = nobody) -> None:
         self._database = database
         self._now_us = now_us
+        self._changed = changed
 
     async def offsets(self, node: str) -> dict[str, int]:
         """Return how far each of the newest files of `node` has been taken, in bytes.
@@ -68,9 +75,11 @@ class Journal:
         The offset is kept as it is given, also a smaller one: reading a line again is harmless, missing one is not.
         A record that the database refuses is set aside like a line that could not be read.
         """
+        touched: set[UUID] = set()
 
         async def at_once(connection: AsyncConnection) -> None:
-            await fill(connection, batch.records)
+            touched.update(await fill(connection, batch.records))
+            await store_told(connection, batch.records, self._now_us())
             await self._close(connection, batch, [])
 
         async def one_by_one(connection: AsyncConnection) -> None:
@@ -78,7 +87,8 @@ class Journal:
             for record in batch.records:
                 try:
                     async with connection.begin_nested():
-                        await fill(connection, [record])
+                        touched.update(await fill(connection, [record]))
+                        await store_told(connection, [record], self._now_us())
                 except Exception as error:  # whatever is wrong with one record, the next must land
                     if is_away(error):
                         raise
@@ -95,6 +105,7 @@ class Journal:
         except Exception as error:  # noqa: BLE001 - see above
             log.error("journal_batch_refused", file=batch.file, offset=batch.offset, error=type(error).__name__)
             await self._database.write(one_by_one)
+        self._changed(touched)
 
     async def _close(
         self, connection: AsyncConnection, batch: JournalBatch, refused: Sequence[tuple[bytes, str]]

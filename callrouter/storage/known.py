@@ -21,7 +21,7 @@ from uuid import UUID
 
 from callrouter.calls.ports import CallJoined, CallNote, CallOpened, CallRouted
 from callrouter.calls.records import Attempt, Ended, Glimpsed, Opened, Record
-from callrouter.incidents.model import CALL_BACK, EventKind, IncidentState, Outcome, incident_id
+from callrouter.incidents.model import CALL_BACK, Disposition, EventKind, IncidentState, Outcome, incident_id
 from callrouter.routing.directory import TrunkKind
 from callrouter.routing.facts import AreaSource, Choice, Facts, Origin
 from callrouter.routing.values import Language
@@ -120,6 +120,9 @@ class Standing:
     opened_at: int
     callback: bool
     callback_reason: str
+    area: str = ""
+    area_source: str = ""
+    disposition: str = ""
 
 
 def call_of(item: CallNote | Record) -> UUID:
@@ -153,14 +156,19 @@ def add(call: KnownCall, item: CallNote | Record) -> Added:
 
 
 def standing(call: KnownCall) -> Standing:
-    """Return the state, category and call-back that follow from everything known of the opening call."""
+    """Return what follows from everything known of the opening call."""
     callback = call.outcome in CALL_BACK
+    state = _state(call)
+    facts = call.facts or {}
     return Standing(
-        state=_state(call),
+        state=state,
         category=category_of(call),
         opened_at=call.opened_at,
         callback=callback,
         callback_reason=(call.outcome or "") if callback else "",
+        area=facts.get("area") or "",
+        area_source=facts.get("area_source") or "",
+        disposition=str(Disposition.ABANDONED) if state is IncidentState.ABANDONED else "",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -10,15 +11,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from callrouter.calls.reconcile import OpenCall
 from callrouter.calls.records import Ended
 from callrouter.storage import tables as t
+from callrouter.storage.changed import Changed, nobody
 from callrouter.storage.database import Database
 from callrouter.storage.fill import fill
 
 
 class CallsWithoutEnd:
-    """Implements callrouter.calls.reconcile.OpenCalls. Raises StorageUnavailable."""
+    """Implements callrouter.calls.reconcile.OpenCalls. Raises StorageUnavailable.
 
-    def __init__(self, database: Database) -> None:
+    changed: told of the incidents whose calls were given an end
+    """
+
+    def __init__(self, database: Database, changed: Changed = nobody) -> None:
         self._database = database
+        self._changed = changed
 
     async def without_end(self, node: str, opened_before: int, limit: int) -> list[OpenCall]:
         """Return calls of this PBX that were opened before that time (µs UTC) and have no end, oldest first."""
@@ -41,8 +47,8 @@ class CallsWithoutEnd:
     async def cut(self, ends: Sequence[Ended]) -> None:
         """Store these ends in one transaction; one that is there already, and real, stays."""
 
-        async def work(connection: AsyncConnection) -> None:
-            await fill(connection, ends)
+        async def work(connection: AsyncConnection) -> set[UUID]:
+            return await fill(connection, ends)
 
         if ends:
-            await self._database.write(work)
+            self._changed(await self._database.write(work))

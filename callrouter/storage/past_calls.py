@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from sqlalchemy import Row, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from callrouter.publishing.ports import NoSuchEntry, PastCall
+from callrouter.publishing.errors import NoSuchEntry
+from callrouter.publishing.model import PastCall
 from callrouter.routing.facts import Facts
 from callrouter.storage import tables as t
 from callrouter.storage.database import Database

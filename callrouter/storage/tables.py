@@ -42,25 +42,114 @@ incident = Table(
     # The number for people. It only ever grows; a number may be missing where two writers met (PostgreSQL).
     Column("number", Counted, primary_key=True, autoincrement=True),
     Column("id", Uuid, nullable=False, unique=True),
-    # The call that opened it, whose course sets the automatic fields. No foreign key: the two rows would need each
-    # other to be first.
-    Column("opening_call", Uuid, nullable=False),
+    # The call that opened it, whose course sets the automatic fields; NULL for one opened without a call. No foreign
+    # key: the two rows would need each other to be first.
+    Column("opening_call", Uuid, nullable=True),
+    # callrouter.incidents.model.IncidentOrigin
+    Column("origin", CleanText(KEY), nullable=False),
     Column("state", CleanText(KEY), nullable=False),
     Column("category", CleanText(KEY), nullable=False),
     Column("opened_at", Whole, nullable=False),
     Column("callback", Boolean, nullable=False),
     Column("callback_reason", CleanText(KEY), nullable=False),
-    # True: a person set it, and no note and no journal record changes it any more.
+    # True: the state follows from what persons and agencies did; False: from its calls alone (lifecycle.state_of).
     Column("state_by_person", Boolean, nullable=False),
+    # True: a person set it, and no note and no journal record changes it any more.
     Column("category_by_person", Boolean, nullable=False),
     Column("callback_by_person", Boolean, nullable=False),
+    Column("reporter_number", CleanText(KEY), nullable=False),
+    Column("reporter_name", CleanText(200), nullable=False),
+    # Kemendagri code, and how it is known: routing.facts.AreaSource, or "person".
+    Column("area", CleanText(KEY), nullable=False),
+    Column("area_source", CleanText(KEY), nullable=False),
+    Column("area_by_person", Boolean, nullable=False),
+    Column("place", CleanText(500), nullable=False),
+    Column("description", CleanText(4_000), nullable=False),
+    Column("people_hurt", Integer, nullable=True),
+    # callrouter.incidents.dispositions; empty: not known yet.
+    Column("disposition", CleanText(KEY), nullable=False),
+    Column("sub_code", CleanText(KEY), nullable=False),
+    Column("disposition_by_person", Boolean, nullable=False),
+    # When an operator took it into his hands, and who.
+    Column("taken_at", Whole, nullable=True),
+    Column("taken_by", CleanText(200), nullable=False),
+    # The first of its agencies that are with it; resolved: the last of them (lifecycle.milestones).
+    Column("acknowledged_at", Whole, nullable=True),
+    Column("en_route_at", Whole, nullable=True),
+    Column("on_scene_at", Whole, nullable=True),
+    Column("resolved_at", Whole, nullable=True),
+    Column("closed_at", Whole, nullable=True),
+    Column("closed_reason", CleanText(200), nullable=False),
+    # When the row last changed, by whoever: it only ever grows, also when the clock is set back.
+    Column("updated_at", Whole, nullable=False),
     Column("merged_into", Uuid, ForeignKey("incident.id"), nullable=True),
-    # Grows with every change of the row (If-Match, RFC 9110 section 13.1.1). How often depends on how notes came.
+    # Grows with every act of a person or agency, and never with a note or record: an operator who writes while the
+    # call goes on is not refused for what the call did meanwhile (If-Match, RFC 9110 section 13.1.1).
     Column("version", Whole, nullable=False),
-    Index(None, "state", "number"),
-    Index(None, "category", "number"),
-    Index(None, "callback", "number"),
+    Index(None, "merged_into"),
     sqlite_autoincrement=True,
+)
+
+# Those that close themselves after a time: few, for the others have been closed.
+Index(
+    "ix_incident_closing",
+    incident.c.disposition,
+    incident.c.updated_at,
+    sqlite_where=incident.c.closed_at.is_(None),
+    postgresql_where=incident.c.closed_at.is_(None),
+)
+
+# What one agency has to do with one incident: its own state, its own acknowledgement, its own clock.
+incident_agency = Table(
+    "incident_agency",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("incident", Uuid, ForeignKey("incident.id"), nullable=False),
+    # Its key in the directory. No foreign key: an agency that was deleted still has its past.
+    Column("agency", CleanText(KEY), nullable=False),
+    # callrouter.incidents.model.AgencyState
+    Column("state", CleanText(KEY), nullable=False),
+    # How it came to know of it: callrouter.incidents.model.PassedHow.
+    Column("how", CleanText(KEY), nullable=False),
+    # Of the incident, by which lists are ordered (callrouter.storage.search).
+    Column("opened_at", Whole, nullable=True),
+    Column("passed_at", Whole, nullable=False),
+    # Empty: by the call itself.
+    Column("passed_by", CleanText(200), nullable=False),
+    # When its human took the caller, by a call.
+    Column("answered_at", Whole, nullable=True),
+    Column("acknowledged_at", Whole, nullable=True),
+    Column("acknowledged_by", CleanText(200), nullable=False),
+    Column("en_route_at", Whole, nullable=True),
+    Column("on_scene_at", Whole, nullable=True),
+    Column("resolved_at", Whole, nullable=True),
+    # When the acknowledgement is due; NULL where none is waited for.
+    Column("due_at", Whole, nullable=True),
+    Column("remark", CleanText(2_000), nullable=False),
+    Column("updated_at", Whole, nullable=False),
+    # Grows with every act on it (If-Match).
+    Column("version", Whole, nullable=False),
+    UniqueConstraint("incident", "agency"),
+    Index(None, "agency", "passed_at", "id"),
+)
+# Acknowledgements that are waited for: few.
+Index(
+    "ix_incident_agency_due",
+    incident_agency.c.due_at,
+    sqlite_where=incident_agency.c.state == "passed",
+    postgresql_where=incident_agency.c.state == "passed",
+)
+
+# Finer kinds of a disposition, as the centre has them. None is ever deleted: incidents name it.
+sub_code = Table(
+    "sub_code",
+    metadata,
+    Column("disposition", CleanText(KEY), primary_key=True),
+    Column("key", CleanText(KEY), primary_key=True),
+    Column("name_id", CleanText(200), nullable=False),
+    Column("name_en", CleanText(200), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("version", Whole, nullable=False),
 )
 
 call = Table(

@@ -29,7 +29,7 @@ from callrouter.publishing.canonical import (
     read_routing,
     routing_text,
 )
-from callrouter.publishing.ports import Approve, DraftSettings, PutSettings, SetBase, Version, VersionInfo
+from callrouter.publishing.model import Approve, DraftSettings, PutSettings, SetBase, Version, VersionInfo
 from callrouter.routing.directory import Directory
 from callrouter.routing.entries import DIRECTORY, ROUTING, entries, key_of
 from callrouter.routing.table import RoutingTable

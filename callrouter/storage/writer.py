@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callrouter.calls.ports import CallRefused, Note
+from callrouter.storage.changed import Changed, nobody
 from callrouter.storage.database import Database, StorageUnavailable
 from callrouter.storage.fill import fill
 from callrouter.storage.known import call_of
@@ -37,15 +38,18 @@ class NoteWriter:
     them; each is logged) are over since the start; `turned_away` found the queue full; `retries` transactions failed.
     No call is lost by any of these: the journal of the PBX holds every one (not those that the PBX refused), with all
     that the notes would have said: by what it was decided, its plan, and who talked. Only the timeline is shorter.
+
+    changed: told of the incidents of a batch of notes once it is stored; it must not wait
     """
 
-    def __init__(self, database: Database, capacity: int) -> None:
+    def __init__(self, database: Database, capacity: int, changed: Changed = nobody) -> None:
         self.capacity = capacity
         self.written = 0
         self.refused = 0
         self.turned_away = 0
         self.retries = 0
         self._database = database
+        self._changed = changed
         self._queue: deque[Note] = deque()
         self._came = asyncio.Event()
         self._empty = asyncio.Event()
@@ -122,11 +126,14 @@ class NoteWriter:
         """Write the notes together; where that is refused, each alone, so that one bad note keeps back no other."""
 
         async def write(notes: Sequence[Note]) -> None:
+            touched: set[UUID] = set()
+
             async def work(connection: AsyncConnection) -> None:
-                await fill(connection, [note for note in notes if not isinstance(note, CallRefused)])
+                touched.update(await fill(connection, [note for note in notes if not isinstance(note, CallRefused)]))
                 await store_refused(connection, [note for note in notes if isinstance(note, CallRefused)])
 
             await self._database.write(work)
+            self._changed(touched)
 
         try:
             await write(batch)

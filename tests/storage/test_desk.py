@@ -19,18 +19,9 @@ from callrouter.errors import OperatorError
 from callrouter.publishing import sheet
 from callrouter.publishing.canonical import digest, routing_text
 from callrouter.publishing.cards import card_of
-from callrouter.publishing.ports import (
-    Approve,
-    Change,
-    DeskStore,
-    Entry,
-    GenerationMoved,
-    Put,
-    Remove,
-    SetBase,
-    Version,
-    VersionInfo,
-)
+from callrouter.publishing.errors import GenerationMoved
+from callrouter.publishing.model import Approve, Change, Entry, Put, Remove, SetBase, Version, VersionInfo
+from callrouter.publishing.ports import DeskStore
 from callrouter.routing.entries import Kind, canonical
 from callrouter.storage import desk as desk_module
 from callrouter.storage import tables as t

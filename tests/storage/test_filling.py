@@ -180,8 +180,7 @@ async def test_what_a_person_set_stays(database: Database) -> None:
     call = uuid4()
     await store(database, given_opened(call))
     by_person = update(t.incident).values(
-        state="closed",
-        state_by_person=True,
+        closed_at=AT + SECOND,
         category="flood",
         category_by_person=True,
         callback=True,
@@ -199,7 +198,7 @@ async def test_what_a_person_set_stays(database: Database) -> None:
 async def test_an_automatic_state_that_a_person_set_stays(database: Database) -> None:
     call = uuid4()
     await store(database, given_opened(call))
-    await execute(database, update(t.incident).values(state="with_operator", state_by_person=True))
+    await execute(database, update(t.incident).values(taken_at=AT + SECOND))
     await store(database, given_routed(call), given_failed(call, Outcome.ABANDONED))
     assert (await incident_of(database, call))["state"] == "with_operator"
 
@@ -232,14 +231,20 @@ async def test_a_later_call_of_an_incident_leaves_its_state_alone(database: Data
     assert (incident["state"], incident["callback"]) == ("with_agency", False)
 
 
-async def test_the_version_grows_with_changes_and_only_with_them(database: Database) -> None:
+async def test_updated_at_grows_with_changes_and_only_with_them(database: Database) -> None:
     call = uuid4()
     await store(database, given_opened(call))
-    first = (await incident_of(database, call))["version"]
+    first = (await incident_of(database, call))["updated_at"]
     await store(database, given_routed(call))
-    second = (await incident_of(database, call))["version"]
+    second = (await incident_of(database, call))["updated_at"]
     await store(database, given_opened(call), given_routed(call))
-    assert (first < second, (await incident_of(database, call))["version"]) == (True, second)
+    assert (first < second, (await incident_of(database, call))["updated_at"]) == (True, second)
+
+
+async def test_the_version_is_that_of_persons_acts_and_no_note_changes_it(database: Database) -> None:
+    call = uuid4()
+    await store(database, *whole_call(call))
+    assert (await incident_of(database, call))["version"] == 1
 
 
 async def test_the_failsafes_plan_is_not_mixed_with_what_was_decided(database: Database) -> None:

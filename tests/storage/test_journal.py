@@ -83,10 +83,11 @@ async def test_a_record_that_the_database_refuses_is_set_aside_and_the_others_la
 ) -> None:
     good, bad, late = uuid4(), uuid4(), uuid4()
 
-    async def refusing(connection: AsyncConnection, items: Sequence[Note | Record]) -> None:
-        await fill(connection, items)
+    async def refusing(connection: AsyncConnection, items: Sequence[Note | Record]) -> set[UUID]:
+        touched = await fill(connection, items)
         if any(call_of(item) == bad for item in items):
             raise IntegrityError("INSERT", None, ValueError("refused"))
+        return touched
 
     monkeypatch.setattr(journal_module, "fill", refusing)
     journal = Journal(database)

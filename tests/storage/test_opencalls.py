@@ -130,9 +130,10 @@ async def test_calls_without_end_are_found_by_their_index(database: Database) ->
 
 # ---------------------------------------------------------------- lines that were set aside
 async def test_lines_that_were_set_aside_are_shown_with_file_and_place(database: Database) -> None:
-    times = iter((10, 20, 30))
-    journal = Journal(database, now_us=lambda: next(times))
+    now = 0
+    journal = Journal(database, now_us=lambda: now)
     for n in (1, 2, 3):
+        now = 10 * n
         lines = (Rejected(b"line \xff %d" % n, "torn", 100 * n),)
         await journal.apply(replace(batch(offset=500, file=f"pbx1-{n}.log"), rejected=lines))
     reader = SetAsideLines(database)

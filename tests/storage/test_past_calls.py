@@ -7,7 +7,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import update
 
-from callrouter.publishing.ports import NoSuchEntry, PastCall
+from callrouter.publishing.errors import NoSuchEntry
+from callrouter.publishing.model import PastCall
 from callrouter.routing.facts import AreaSource
 from callrouter.storage import past_calls as module
 from callrouter.storage import tables as t

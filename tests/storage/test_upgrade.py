@@ -6,6 +6,7 @@ import copy
 import hashlib
 import json
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from alembic import command
@@ -22,7 +23,7 @@ from callrouter.storage.engine import migrating_engine, place
 from callrouter.storage.revisions import alembic_config
 from callrouter.storage.versions import Versions
 from tests.storage.desks import KEY, note, settings_of, values_of
-from tests.storage.given import rows
+from tests.storage.given import given_opened, rows, store
 
 Document = dict[str, Any]
 
@@ -230,3 +231,67 @@ async def test_a_database_without_versions_comes_up_with_an_empty_desk(empty_url
         assert Kind.MENUS not in {entry.kind for entry in (await desk.load()).entries}
     finally:
         await database.close()
+
+
+async def test_incidents_of_before_get_what_follows_from_their_calls(empty_url: str) -> None:
+    engine = migrating_engine(place(empty_url))
+    try:
+        with engine.begin() as connection:
+            config = alembic_config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "0003")
+            for number, state, facts in (
+                (5, "with_agency", '{"area": "35.07", "area_source": "trunk"}'),
+                (7, "abandoned", None),
+            ):
+                _insert_incident(connection, number, state, facts)
+    finally:
+        engine.dispose()
+    migrate(empty_url)
+    database = Database(empty_url)
+    try:
+        found = [
+            (row["number"], row["origin"], row["area"], row["area_source"], row["disposition"], row["updated_at"])
+            for row in await rows(database, t.incident)
+        ]
+        assert found == [(5, "call", "35.07", "trunk", "", 50), (7, "call", "", "", "abandoned", 70)]
+        # Numbers for people go on where they were, also where the table was made anew.
+        await store(database, given_opened())
+        assert [row["number"] for row in await rows(database, t.incident)][2] > 7
+        assert [row["incident"] for row in await rows(database, t.call)][:2]
+    finally:
+        await database.close()
+
+
+def _insert_incident(connection: Connection, number: int, state: str, facts: str | None) -> None:
+    id_, call = uuid4(), uuid4()
+    plain = connection.dialect.name == "sqlite"
+    values: Document = {
+        "number": number,
+        "id": id_.hex if plain else id_,
+        "call": call.hex if plain else call,
+        "state": state,
+        "at": number * 10,
+        "facts": facts,
+    }
+    connection.execute(
+        text(
+            "INSERT INTO incident (number, id, opening_call, state, category, opened_at, callback, callback_reason, "
+            "state_by_person, category_by_person, callback_by_person, version) "
+            "VALUES (:number, :id, :call, :state, '', :at, false, '', false, false, false, 1)"
+        ),
+        values,
+    )
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT setval(pg_get_serial_sequence('incident', 'number'), :number)"), values)
+    given = "CAST(:facts AS JSONB)" if connection.dialect.name == "postgresql" else ":facts"
+    texts = ("origin", "trunk", "number", "name", "channel", "uniqueid", "decided_route", "decided_plan", "joined_by",
+             "joined_with", "choice", "category", "language", "stage", "path", "route", "plan", "recording", "cause",
+             "talked_with", "node")  # fmt: skip
+    connection.execute(
+        text(
+            f"INSERT INTO call (id, incident, direction, opened_source, opened_at, facts, {', '.join(texts)}) "  # noqa: S608
+            f"VALUES (:call, :id, 'in', 2, :at, {given}, {', '.join(repr('') for _ in texts)})"
+        ),
+        values,
+    )

@@ -10,7 +10,8 @@ from sqlalchemy import delete, update
 
 from callrouter.errors import OperatorError
 from callrouter.publishing.canonical import digest, directory_text, read_directory, read_routing, routing_text
-from callrouter.publishing.ports import Approve, GenerationMoved
+from callrouter.publishing.errors import GenerationMoved
+from callrouter.publishing.model import Approve
 from callrouter.resources import resource
 from callrouter.routing.entries import Kind
 from callrouter.routing.table import RoutingTable

@@ -89,10 +89,11 @@ async def test_flush_gives_up_at_its_deadline(database: Database) -> None:
 async def test_one_refused_note_keeps_back_no_other(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     good, bad = [uuid4() for _ in range(5)], uuid4()
 
-    async def refusing(connection: AsyncConnection, items: Sequence[Note | Record]) -> None:
-        await fill(connection, items)
+    async def refusing(connection: AsyncConnection, items: Sequence[Note | Record]) -> set[UUID]:
+        touched = await fill(connection, items)
         if any(call_of(item) == bad for item in items):
             raise DataError("INSERT", None, ValueError("refused"))
+        return touched
 
     monkeypatch.setattr(writer_module, "fill", refusing)
     writer = NoteWriter(database, 100)

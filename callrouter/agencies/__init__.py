@@ -1,0 +1,1 @@
+"""What agencies do with incidents, and how fast: rules without storage."""

@@ -1,0 +1,284 @@
+"""All that is held of a person: read for him, blanked for him, and blanked for everybody when its time is over."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Select, Table, and_, delete, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from callrouter.access.model import AuditNote
+from callrouter.privacy.access_log import Access
+from callrouter.privacy.journal_lines import written
+from callrouter.privacy.recordings import Recording
+from callrouter.storage import tables as t
+from callrouter.storage.access_log import store_accesses
+from callrouter.storage.audit import append
+from callrouter.storage.database import Database
+from callrouter.storage.fill import AT_ONCE
+from callrouter.storage.personal import PERSONAL, blanked_data, blanked_facts, district_of
+from callrouter.storage.recordings import Recordings
+from callrouter.storage.tables_privacy import CALL_WITH_PERSON, INCIDENT_WITH_PERSON
+from callrouter.storage.tables_privacy import access_log as seen
+from callrouter.storage.tables_privacy import recording as recorded
+from callrouter.storage.tables_sop import sop_answer
+from callrouter.storage.words import keep_words
+
+EXPIRED_AT_ONCE: Final = 100
+"""Calls or incidents that are blanked in one transaction: calls are served on the same loop."""
+_OF_DIRECTORY: Final = ("agencies/", "trunks/", "operators/")
+"""Subjects of the audit that are about the centre's own contacts: their numbers are no caller's."""
+
+Row = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Held:
+    """What is held of a person, by table, each row as it is stored."""
+
+    calls: list[Row] = field(default_factory=list)
+    attempts: list[Row] = field(default_factory=list)
+    incidents: list[Row] = field(default_factory=list)
+    incident_agencies: list[Row] = field(default_factory=list)
+    timeline: list[Row] = field(default_factory=list)
+    answers: list[Row] = field(default_factory=list)
+    refused: list[Row] = field(default_factory=list)
+    set_aside: list[Row] = field(default_factory=list)
+    recordings: list[Row] = field(default_factory=list)
+    access_log: list[Row] = field(default_factory=list)
+
+    @property
+    def call_ids(self) -> list[UUID]:
+        """The ids of his calls."""
+        return [row["id"] for row in self.calls]
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is held."""
+        return not (self.calls or self.incidents or self.refused or self.set_aside)
+
+
+@dataclass(frozen=True, slots=True)
+class Blanked:
+    """How many rows were blanked, by what they were; recordings: whose files are to be erased now."""
+
+    calls: int
+    incidents: int
+    timeline: int
+    refused: int
+    set_aside: int
+    audit: int
+    recordings: tuple[Recording, ...]
+
+
+class PersonalData:
+    """Every method raises StorageUnavailable. key: signs the audit."""
+
+    def __init__(self, database: Database, recordings: Recordings, key: bytes, now_us: Callable[[], int]) -> None:
+        self._database = database
+        self._recordings = recordings
+        self._key = key
+        self._now_us = now_us
+
+    async def held(self, numbers: Sequence[str]) -> Held:
+        """Return what is held of who has one of `numbers` (all spellings of one), as of one moment."""
+        return await self._database.read(lambda connection: _held(connection, numbers))
+
+    async def blank(self, numbers: Sequence[str], note: AuditNote, access: Access) -> Blanked:
+        """Blank who has one of `numbers`, with the note of it in the audit: all of it or nothing.
+
+        What is not blanked stays for the figures: that there was a call, when, about what, and who came. The files of
+        the recordings are not touched; who calls this erases them.
+        """
+        done: list[Blanked] = []
+
+        async def work(connection: AsyncConnection) -> None:
+            held = await _held(connection, numbers)
+            incidents = [row["id"] for row in held.incidents]
+            calls = await _blank_calls(connection, held.call_ids)
+            changed = await _blank_incidents(connection, incidents, self._now_us())
+            refused = await _blank_refused(connection, [row["id"] for row in held.refused])
+            aside = await _blank_set_aside(connection, numbers)
+            payloads = await _blank_audit(connection, numbers)
+            await store_accesses(connection, [access])
+            files = tuple(self._recordings.of_row(row) for row in held.recordings if row["state"] != "erased")
+            done[:] = [Blanked(calls, len(incidents), changed, refused, aside, payloads, files)]
+            counts = {"calls": calls, "incidents": len(incidents), "recordings": len(files)}
+            told = AuditNote(note.actor, note.action, note.subject, note.payload | counts)
+            await append(connection, self._key, told, self._now_us())
+
+        await self._database.write(work)
+        return done[0]
+
+    async def expire(self, before: int) -> int:
+        """Blank calls and incidents that were opened before `before` (µs UTC): some. Return how many; 0: all."""
+        call, incident = t.call.c, t.incident.c
+        # An incident that a younger call shares waits for it.
+        younger = select(call.id).where(call.incident == incident.id, call.opened_at >= before).exists()
+        old_calls = select(call.id).where(call.opened_at < before, CALL_WITH_PERSON).order_by(call.opened_at)
+        old_incidents = select(incident.id).where(incident.opened_at < before, ~younger)
+        told = old_incidents.where(INCIDENT_WITH_PERSON).order_by(incident.opened_at).limit(EXPIRED_AT_ONCE)
+
+        async def work(connection: AsyncConnection) -> int:
+            calls = list(await connection.scalars(old_calls.limit(EXPIRED_AT_ONCE)))
+            by_call = set(await _scalars(connection, call.incident, call.id, calls))
+            alone = list(await connection.scalars(told))
+            theirs = await _old_of(connection, old_incidents, by_call)
+            await _blank_calls(connection, calls)
+            await _blank_incidents(connection, sorted({*theirs, *alone}), self._now_us())
+            return len(calls) + len(alone)
+
+        return await self._database.write(work)
+
+    async def expire_refused(self, before: int) -> int:
+        """Remove refused calls of before `before`, and lines that were set aside: some; return how many."""
+        refused, aside = t.refused_invite.c, t.journal_reject.c
+        old = select(refused.id).where(refused.at < before).order_by(refused.at).limit(EXPIRED_AT_ONCE)
+        digests = select(aside.digest).where(aside.at < before).order_by(aside.at).limit(EXPIRED_AT_ONCE)
+
+        async def work(connection: AsyncConnection) -> int:
+            one = await connection.execute(delete(t.refused_invite).where(refused.id.in_(old)))
+            other = await connection.execute(
+                delete(t.journal_reject).where(aside.digest.in_(digests), aside.at < before)
+            )
+            return one.rowcount + other.rowcount
+
+        return await self._database.write(work)
+
+    async def expire_access(self, before: int) -> int:
+        """Remove entries of the access log of before `before`: some; return how many."""
+        old = select(seen.c.id).where(seen.c.at < before).order_by(seen.c.at).limit(10 * EXPIRED_AT_ONCE)
+
+        async def work(connection: AsyncConnection) -> int:
+            return (await connection.execute(delete(seen).where(seen.c.id.in_(old)))).rowcount
+
+        return await self._database.write(work)
+
+
+# ---------------------------------------------------------------- reading
+async def _held(connection: AsyncConnection, numbers: Sequence[str]) -> Held:
+    held = Held()
+    held.calls = await _rows(connection, select(t.call).where(t.call.c.number.in_(numbers)), t.call)
+    incidents = {row["incident"] for row in held.calls}
+    told = select(t.incident.c.id).where(t.incident.c.reporter_number.in_(numbers))
+    incidents |= set(await connection.scalars(told))
+    held.incidents = await _of(connection, t.incident, "id", incidents)
+    held.incident_agencies = await _of(connection, t.incident_agency, "incident", incidents)
+    held.timeline = await _of(connection, t.incident_event, "incident", incidents)
+    held.answers = await _of(connection, sop_answer, "incident", incidents)
+    held.attempts = await _of(connection, t.attempt, "call", held.call_ids)
+    held.recordings = await _of(connection, recorded, "call", held.call_ids)
+    held.refused = await _rows(
+        connection, select(t.refused_invite).where(t.refused_invite.c.number.in_(numbers)), t.refused_invite
+    )
+    held.set_aside = [row async for row in _set_aside(connection, numbers)]
+    subjects = [str(id_) for id_ in (*incidents, *held.call_ids, *(row["id"] for row in held.recordings))]
+    held.access_log = await _of(connection, seen, "subject", subjects)
+    return held
+
+
+async def _set_aside(connection: AsyncConnection, numbers: Sequence[str]) -> AsyncIterator[Row]:
+    marks = [written(number) for number in numbers]
+    # Few, and in binary: looked through here.
+    for row in await connection.execute(select(t.journal_reject)):
+        if any(mark in row.line for mark in marks):
+            yield dict(row._mapping)
+
+
+async def _rows(connection: AsyncConnection, statement: Select[Any], table: Table) -> list[Row]:
+    found = await connection.execute(statement.order_by(*table.primary_key.columns))
+    return [dict(row) for row in found.mappings()]
+
+
+async def _of(connection: AsyncConnection, table: Table, column: str, values: Collection[Any]) -> list[Row]:
+    found: list[Row] = []
+    for some in _pieces(sorted(values)):
+        found += await _rows(connection, select(table).where(table.c[column].in_(some)), table)
+    return found
+
+
+async def _scalars(connection: AsyncConnection, wanted: Any, column: Any, values: Collection[Any]) -> list[Any]:
+    found: list[Any] = []
+    for some in _pieces(sorted(values)):
+        found += await connection.scalars(select(wanted).where(column.in_(some)))
+    return found
+
+
+def _pieces(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(values), AT_ONCE):
+        yield values[start : start + AT_ONCE]
+
+
+async def _old_of(connection: AsyncConnection, old: Select[Any], incidents: Collection[UUID]) -> list[UUID]:
+    found: list[UUID] = []
+    for some in _pieces(sorted(incidents)):
+        found += await connection.scalars(old.where(t.incident.c.id.in_(some)))
+    return found
+
+
+# ---------------------------------------------------------------- blanking
+async def _blank_calls(connection: AsyncConnection, ids: Sequence[UUID]) -> int:
+    for some in _pieces(sorted(ids)):
+        locked = select(t.call.c.id, t.call.c.facts).where(t.call.c.id.in_(some)).order_by(t.call.c.id)
+        for row in (await connection.execute(locked.with_for_update())).all():
+            values: Row = dict(PERSONAL["call"]) | {"facts": blanked_facts(row.facts)}
+            await connection.execute(update(t.call).where(t.call.c.id == row.id).values(values))
+    return len(ids)
+
+
+async def _blank_incidents(connection: AsyncConnection, ids: Sequence[UUID], now: int) -> int:
+    """Blank incidents with their parts and timelines; return how many entries of timelines were changed."""
+    changed = 0
+    for some in _pieces(sorted(ids)):
+        incident = t.incident.c
+        locked = select(incident.id, incident.area, incident.updated_at).where(incident.id.in_(some))
+        for row in (await connection.execute(locked.order_by(incident.id).with_for_update(key_share=True))).all():
+            values: Row = dict(PERSONAL["incident"])
+            values |= {"area": district_of(row.area), "updated_at": max(now, row.updated_at + 1)}
+            await connection.execute(update(t.incident).where(incident.id == row.id).values(values))
+        parts = update(t.incident_agency).where(t.incident_agency.c.incident.in_(some))
+        await connection.execute(parts.values(PERSONAL["incident_agency"]))
+        answers = update(sop_answer).where(sop_answer.c.incident.in_(some), sop_answer.c.words != "")
+        await connection.execute(answers.values(PERSONAL["sop_answer"]))
+        changed += await _blank_timelines(connection, some)
+        await keep_words(connection, some)
+    return changed
+
+
+async def _blank_timelines(connection: AsyncConnection, incidents: Sequence[UUID]) -> int:
+    event, changed = t.incident_event.c, 0
+    entries = select(event.id, event.data).where(event.incident.in_(incidents)).order_by(event.id)
+    for row in (await connection.execute(entries)).all():
+        blank = blanked_data(row.data)
+        if blank != row.data:
+            await connection.execute(update(t.incident_event).where(event.id == row.id).values(data=blank))
+            changed += 1
+    return changed
+
+
+async def _blank_refused(connection: AsyncConnection, ids: Sequence[UUID]) -> int:
+    for some in _pieces(sorted(ids)):
+        statement = update(t.refused_invite).where(t.refused_invite.c.id.in_(some))
+        await connection.execute(statement.values(PERSONAL["refused_invite"]))
+    return len(ids)
+
+
+async def _blank_set_aside(connection: AsyncConnection, numbers: Sequence[str]) -> int:
+    found = [row async for row in _set_aside(connection, numbers)]
+    reject = t.journal_reject.c
+    for row in found:
+        same = and_(reject.node == row["node"], reject.file == row["file"], reject.digest == row["digest"])
+        await connection.execute(update(t.journal_reject).where(same).values(line=b""))
+    return len(found)
+
+
+async def _blank_audit(connection: AsyncConnection, numbers: Sequence[str]) -> int:
+    """Blank payloads of the audit that have the number; the chain signs their hashes, and holds."""
+    audit = t.audit.c
+    has = or_(*(audit.payload.contains(f'"{number}"', autoescape=True) for number in numbers))
+    own = [~audit.subject.startswith(prefix, autoescape=True) for prefix in _OF_DIRECTORY]
+    result = await connection.execute(update(t.audit).where(has, *own).values(payload=None))
+    return result.rowcount

@@ -1,0 +1,160 @@
+"""Notices as the service sends them: its own settings, key, outbox and senders."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+from uuid import uuid4
+
+import pytest
+
+from callrouter.access.model import Principal, Role
+from callrouter.agencies.notices import NoticeFilter, NoticeState
+from callrouter.agencies.signing import new_secret, signed
+from callrouter.bilingual import RefusedValue
+from callrouter.errors import OperatorError
+from callrouter.incidents.desk import NewIncident
+from callrouter.metrics import Metrics
+from callrouter.settings import Settings, load
+from callrouter.storage import tables as t
+from callrouter.storage.database import Database
+from callrouter.storage.tables_notices import notice_secret
+from callrouter.wiring.incidents import IncidentLife
+from callrouter.wiring.outgoing import Outgoing, mail_server
+from tests.storage.given import rows
+from tests.storage.test_notices import OPERATOR, Centre, webhook
+from tests.unit.agencies.given_notices import receiver
+
+ADMIN = Principal("diskominfo-1", Role.ADMIN)
+
+
+def settings_in(folder: Path, **values: object) -> Settings:
+    return load(state=folder / "state", **values)
+
+
+class Site:
+    """The groups of the service that notices need, running."""
+
+    def __init__(self, database: Database, settings: Settings, *, url: str) -> None:
+        self.agencies = Centre(database, webhook("api", url=url)).agencies
+        self.incidents = IncidentLife(settings, database, self.agencies.get)
+        self.outgoing = Outgoing(settings, database, self.incidents)
+        self.metrics = Metrics()
+        self.outgoing.show(self.metrics)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        self._tasks = [asyncio.create_task(work, name=name) for name, work in self.outgoing.tasks()]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        await self.outgoing.close()
+
+    async def state(self) -> list[NoticeState]:
+        return [one.state for one in await self.outgoing.notices.page(NoticeFilter())]
+
+
+@pytest.fixture
+async def secrets(database: Database, tmp_path: Path) -> AsyncIterator[Outgoing]:
+    site = Site(database, settings_in(tmp_path), url="http://127.0.0.1/")
+    yield site.outgoing
+    await site.outgoing.close()
+
+
+async def test_a_pass_reaches_the_agencys_system_signed_with_its_secret(database: Database, tmp_path: Path) -> None:
+    secret = new_secret()
+    async with receiver() as agency, asyncio.timeout(60):
+        async with Site(database, settings_in(tmp_path), url=agency.url) as site:
+            await site.outgoing.secrets.put("damkar", "api", secret, ADMIN)
+            incident = (await site.incidents.desk.open_by_hand(NewIncident(uuid4()), OPERATOR)).incident
+            await site.incidents.desk.pass_to(incident, None, ["damkar"], "", OPERATOR)
+            while await site.state() != [NoticeState.DELIVERED]:
+                await asyncio.sleep(0.02)
+        text = site.metrics.text().decode()
+    (request,) = agency.requests
+    head, _, body = request.partition(b"\r\n\r\n")
+    pairs = [line.partition(": ") for line in head.decode().split("\r\n")]
+    headers = {name.lower(): value for name, _, value in pairs}
+    assert headers.items() >= signed(secret, headers["webhook-id"], int(headers["webhook-timestamp"]), body).items()
+    assert "callrouter_notices_delivered_total 1.0" in text
+
+
+async def test_a_target_outside_the_networks_of_the_settings_gets_nothing(database: Database, tmp_path: Path) -> None:
+    settings = settings_in(tmp_path, notice_networks=("10.0.0.0/8",))
+    async with receiver() as agency, asyncio.timeout(60), Site(database, settings, url=agency.url) as site:
+        await site.outgoing.secrets.put("damkar", "api", new_secret(), ADMIN)
+        incident = (await site.incidents.desk.open_by_hand(NewIncident(uuid4()), OPERATOR)).incident
+        await site.incidents.desk.pass_to(incident, None, ["damkar"], "", OPERATOR)
+        while len(await site.state()) < 2:  # the supervisor is told at once
+            await asyncio.sleep(0.02)
+        found = {one.contact: one for one in await site.outgoing.notices.page(NoticeFilter())}
+    assert found["api"].last_error == "its address lies in no allowed network"
+    assert (found[""].state, agency.requests) == ("delivered", [])
+
+
+# ------------------------------------------------------------------------------------------------ secrets
+async def test_a_secret_is_kept_encrypted_noted_and_given_back_to_who_signs(
+    database: Database, secrets: Outgoing
+) -> None:
+    first, second = new_secret(), new_secret()
+    await secrets.secrets.put("damkar", "api", first, ADMIN)
+    await secrets.secrets.put("damkar", "api", second, ADMIN)
+    assert await secrets.secrets.secret_of("damkar", "api") == second
+    (row,) = await rows(database, notice_secret)
+    assert second not in str(row)
+    assert await secrets.secrets.delete("damkar", "api", ADMIN)
+    assert not await secrets.secrets.delete("damkar", "api", ADMIN)
+    assert await secrets.secrets.secret_of("damkar", "api") is None
+    notes = await rows(database, t.audit)
+    assert [(note["action"], note["subject"]) for note in notes] == [("secret", "agencies/damkar/notices/api")] * 3
+    assert not [note for note in notes if first in str(note) or second in str(note)]
+
+
+async def test_a_bad_secret_is_not_kept(database: Database, secrets: Outgoing) -> None:
+    with pytest.raises(RefusedValue):
+        await secrets.secrets.put("damkar", "api", "whsec_AAAA", ADMIN)
+    assert await rows(database, notice_secret) == []
+
+
+# ------------------------------------------------------------------------------------------------ settings
+def test_the_mail_servers_password_comes_from_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "word"
+    file.write_text("geheim\n")
+    mail = {"smtp_host": "127.0.0.1", "smtp_sender": "112@centre.example", "smtp_user": "112"}
+    server = mail_server(settings_in(tmp_path, **mail, smtp_password_file=file))
+    assert (server.password, server.port, server.security) == ("geheim", 587, "starttls")
+    assert "geheim" not in repr(server)
+    with pytest.raises(OperatorError, match="CALLROUTER_SMTP_PASSWORD_FILE"):
+        mail_server(settings_in(tmp_path, **mail, smtp_password_file=tmp_path / "none"))
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"smtp_host": "mail.example"}, "CALLROUTER_SMTP_SENDER"),
+        ({"notice_supervisor": "piket@centre.example"}, "CALLROUTER_SMTP_HOST"),
+        ({"smtp_user": "112"}, "CALLROUTER_SMTP_PASSWORD_FILE"),
+        (
+            {
+                "smtp_host": "mail.example",
+                "smtp_sender": "112@centre.example",
+                "smtp_user": "112",
+                "smtp_password_file": Path("word"),
+                "smtp_security": "none",
+            },
+            "CALLROUTER_SMTP_SECURITY",
+        ),
+        ({"notice_networks": ("10.0.0.0/99",)}, "CALLROUTER_NOTICE_NETWORKS"),
+        ({"smtp_sender": "a@b\nBcc: c"}, "CALLROUTER_SMTP_SENDER"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_named(tmp_path: Path, values: dict[str, object], named: str) -> None:
+    with pytest.raises(OperatorError, match=named):
+        settings_in(tmp_path, **values)
