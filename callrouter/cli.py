@@ -34,6 +34,7 @@ _add("routes", "cli_routes", _("Tabel perutean.", "The routing table."))
 _add("operators", "cli_access", _("Akun telepon operator.", "Accounts of operators' phones."))
 _add("tokens", "cli_access", _("Token akses REST.", "Tokens for the REST surface."))
 _add("audit", "cli_access", _("Jejak audit.", "The audit trail."))
+_add("person", "cli_person", _("Data pribadi seorang penelepon.", "A caller's personal data."))
 app.add_typer(pbx, name="pbx")
 
 
