@@ -13,11 +13,11 @@ class Role(StrEnum):
     VIEWER = "viewer"
     """Sees the board, incidents, routing and duty; changes nothing."""
     OPERATOR = "operator"
-    """A call taker: sees the board, incidents and duty, and joins, leaves and pauses himself."""
+    """A call taker: sees the board, incidents and duty, works on incidents, and joins, leaves and pauses himself."""
     AGENCY = "agency"
-    """An agency. Its own list of incidents comes with the agencies' part; until then its token opens nothing."""
+    """An agency: its own list of incidents, and how far it has come with each. Nothing else."""
     SUPERVISOR = "supervisor"
-    """Sees everything of the day, and sets the duty of any operator."""
+    """Sees everything of the day, sets the duty of any operator, and merges and closes any incident."""
     ADMIN = "admin"
     """Edits directory and routing, publishes, gives tokens."""
     AUDITOR = "auditor"
@@ -40,16 +40,33 @@ class Right(StrEnum):
     PUBLISH = "publish"
     TOKENS = "tokens"
     SEE_AUDIT = "see_audit"
+    LISTEN = "listen"
+    """The stream of events: of them those that the other rights let one see."""
+    WORK_INCIDENTS = "work_incidents"
+    """Open, change, pass on, dispose of and close incidents."""
+    OWN_INCIDENTS = "own_incidents"
+    """See the incidents of one's own agency, and say how far it has come with each."""
+    SUPERVISE = "supervise"
+    """Merge incidents, close any, set banners and posture, replay notices."""
+    SEE_FIGURES = "see_figures"
+    """Scoreboard, clocks, reports."""
+    HEAR_RECORDINGS = "hear_recordings"
+    SEE_NUMBERS = "see_numbers"
+    """Callers' numbers as they are; without it they are masked."""
+    SEE_ACCESS_LOG = "see_access_log"
+    """Who saw or heard which person's data."""
 
 
-_SEE: Final = frozenset({Right.SEE_CALLS, Right.SEE_ROUTING, Right.SEE_DUTY})
+_SEE: Final = frozenset({Right.SEE_CALLS, Right.SEE_ROUTING, Right.SEE_DUTY, Right.LISTEN})
+_WORK: Final = frozenset({Right.WORK_INCIDENTS, Right.OWN_DUTY, Right.LISTEN})
+_SUPERVISE: Final = _WORK | {Right.SUPERVISE, Right.ANY_DUTY, Right.SEE_FIGURES}
 RIGHTS: Final[dict[Role, frozenset[Right]]] = {
-    Role.VIEWER: _SEE,
-    Role.OPERATOR: frozenset({Right.SEE_CALLS, Right.SEE_DUTY, Right.OWN_DUTY}),
-    Role.AGENCY: frozenset(),
-    Role.SUPERVISOR: _SEE | {Right.OWN_DUTY, Right.ANY_DUTY},
-    Role.ADMIN: _SEE | {Right.OWN_DUTY, Right.ANY_DUTY, Right.EDIT, Right.PUBLISH, Right.TOKENS},
-    Role.AUDITOR: _SEE | {Right.SEE_AUDIT},
+    Role.VIEWER: _SEE | {Right.SEE_FIGURES},
+    Role.OPERATOR: _WORK | {Right.SEE_CALLS, Right.SEE_DUTY, Right.SEE_NUMBERS},
+    Role.AGENCY: frozenset({Right.OWN_INCIDENTS, Right.LISTEN}),
+    Role.SUPERVISOR: _SEE | _SUPERVISE | {Right.HEAR_RECORDINGS, Right.SEE_NUMBERS},
+    Role.ADMIN: _SEE | _SUPERVISE | {Right.EDIT, Right.PUBLISH, Right.TOKENS},
+    Role.AUDITOR: _SEE | {Right.SEE_AUDIT, Right.SEE_FIGURES, Right.HEAR_RECORDINGS, Right.SEE_ACCESS_LOG},
 }
 
 

@@ -8,6 +8,8 @@ from callrouter.api.models import LiveBoard, NoParameters
 from callrouter.api.operation import Asked, Surface
 from callrouter.bilingual import Bilingual
 from callrouter.clock import now_us
+from callrouter.privacy.access_log import Seen
+from callrouter.privacy.masking import sight_of
 
 surface = Surface()
 
@@ -21,7 +23,8 @@ surface = Surface()
     query=NoParameters,
     response=LiveBoard,
     example=examples.BOARD,
+    shows=Seen.BOARD,
 )
 async def list_live_calls(asked: Asked[NoParameters, NoParameters]) -> LiveBoard:
     """Returns who calls at this moment, where each call is, and who rings or talks. Needs no database."""
-    return translate.live_board(asked.services.live.live(), now_us())
+    return translate.live_board(asked.services.live.live(), now_us(), sight_of(asked.by))

@@ -11,6 +11,8 @@ from callrouter.api.operation import Asked, Surface
 from callrouter.api.translate import maybe, moment, text
 from callrouter.bilingual import Bilingual
 from callrouter.incidents.callbacks import Callback, CallbackFilter, Place
+from callrouter.privacy.access_log import Seen
+from callrouter.privacy.masking import Sight, sight_of
 
 surface = Surface()
 
@@ -24,6 +26,7 @@ surface = Surface()
     query=CallbackQuery,
     response=CallbackPage,
     example=examples.PAGE,
+    shows=Seen.LIST,
     problems=(problems.STORAGE_UNAVAILABLE,),
 )
 async def list_callbacks(asked: Asked[NoParameters, CallbackQuery]) -> CallbackPage:
@@ -42,16 +45,18 @@ async def list_callbacks(asked: Asked[NoParameters, CallbackQuery]) -> CallbackP
     )
     found = await asked.services.callbacks.page(wanted)
     full = len(found) >= query.limit
-    return CallbackPage(items=[_row(one) for one in found], next=encode_place(_place(found[-1])) if full else None)
+    return CallbackPage(
+        items=[_row(one, sight_of(asked.by)) for one in found], next=encode_place(_place(found[-1])) if full else None
+    )
 
 
 def _place(one: Callback) -> Place:
     return Place(one.urgency, one.first, one.number_for_people)
 
 
-def _row(one: Callback) -> CallbackRow:
+def _row(one: Callback, sight: Sight) -> CallbackRow:
     return CallbackRow(
-        number=text(one.number),
+        number=text(sight.number(one.number)),
         incident=one.incident,
         incident_number=one.number_for_people,
         category=text(one.category),

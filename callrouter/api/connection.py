@@ -52,6 +52,9 @@ class Limits:
     stop_s: float = 3
     """Time for running requests when the service stops."""
     connections: int = 256
+    """Those that stream do not count here."""
+    streams: int = 256
+    """Connections whose answer goes on for as long as the client wants."""
     line_bytes: int = 8190
     header_bytes: int = 8190
     headers: int = 64
@@ -59,12 +62,17 @@ class Limits:
 
 @dataclass(slots=True)
 class Gate:
-    """Counts the connections that are open. `refused` are those over the limit since the start."""
+    """Counts the connections that are open, and apart from them those that stream: neither takes the other's room.
+
+    `refused` and `streams_refused` are those over their limit since the start.
+    """
 
     limits: Limits
     language: Language
     open: set[Connection] = field(default_factory=set)
+    streams: set[Connection] = field(default_factory=set)
     refused: int = 0
+    streams_refused: int = 0
     _warned: bool = False
 
     def enter(self, connection: Connection) -> bool:
@@ -79,15 +87,25 @@ class Gate:
         self._warned = near
         return True
 
+    def streams_now(self, connection: Connection) -> bool:
+        """Count a connection among those that stream, if there is room."""
+        if len(self.streams) >= self.limits.streams:
+            self.streams_refused += 1
+            return False
+        self.open.discard(connection)
+        self.streams.add(connection)
+        return True
+
     def leave(self, connection: Connection) -> None:
         """Let a connection go."""
         self.open.discard(connection)
+        self.streams.discard(connection)
 
 
 class Connection(web.RequestHandler):
     """One client's connection."""
 
-    __slots__ = ("_gate", "_stalled", "_turned_away", "_wire")
+    __slots__ = ("_gate", "_stalled", "_streamer", "_turned_away", "_wire")
 
     def __init__(self, gate: Gate, server: web.Server, loop: asyncio.AbstractEventLoop) -> None:
         limits = gate.limits
@@ -105,6 +123,22 @@ class Connection(web.RequestHandler):
         self._stalled: asyncio.TimerHandle | None = None
         self._turned_away = False
         self._wire: asyncio.Transport | None = None
+        self._streamer: asyncio.Task[object] | None = None
+
+    @property
+    def limits(self) -> Limits:
+        """The bounds that hold for it."""
+        return self._gate.limits
+
+    def stream(self, by: asyncio.Task[object]) -> bool:
+        """Begin an answer without an end, if there is room; the task `by` is cancelled when the client has gone.
+
+        Such a connection serves nothing else afterwards: it is closed at the end of the answer.
+        """
+        if not self._gate.streams_now(self):
+            return False
+        self._streamer = by
+        return True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, or turn it away where there are too many."""
@@ -140,6 +174,8 @@ class Connection(web.RequestHandler):
         self._calm()
         self._gate.leave(self)
         self._wire = None
+        if self._streamer is not None:
+            self._streamer.cancel()
         if not self._turned_away:
             super().connection_lost(exc)
 

@@ -16,7 +16,9 @@ from callrouter.api.preconditions import moved
 from callrouter.api.problems import ApiProblem, Fault
 from callrouter.api.translate import moment
 from callrouter.bilingual import same
-from callrouter.publishing import ports
+from callrouter.publishing import errors
+from callrouter.publishing.model import Diff, DraftInfo, Published, VersionInfo
+from callrouter.publishing.ports import Desk
 from callrouter.routing.directory import Directory
 from callrouter.routing.entries import DIRECTORY, Kind
 from callrouter.routing.table import Centre, Routing, RoutingTable
@@ -43,25 +45,25 @@ def refusing(
     """Answer what the desk refuses with a problem. `name` is what is worked on, `at` the part that names it."""
     try:
         yield
-    except ports.NoSuchEntry:
+    except errors.NoSuchEntry:
         raise ApiProblem(Fault(unknown, at, {"name": name}, in_body=in_body)) from None
-    except ports.AlreadyThere:
+    except errors.AlreadyThere:
         raise ApiProblem(Fault(refusals.KEY_TAKEN, "/key", {"name": name}, in_body=True)) from None
-    except ports.Moved as error:
+    except errors.Moved as error:
         raise moved(error.current) from None
-    except ports.Invalid as error:
+    except errors.Invalid as error:
         raise ApiProblem(*told(iter(error.problems))) from None
-    except ports.InUse as error:
+    except errors.InUse as error:
         raise in_use(error.uses, at) from None
-    except ports.NotVerified as error:
+    except errors.NotVerified as error:
         raise not_verified([f for f in error.findings if isinstance(f, Finding)], asked.language) from None
-    except ports.NeedsApproval:
+    except errors.NeedsApproval:
         raise ApiProblem(Fault(refusals.NEEDS_APPROVAL, "")) from None
-    except ports.PbxRefused as error:
+    except errors.PbxRefused as error:
         raise ApiProblem(Fault(refusals.PBX_REFUSED, "", {"why": error.why})) from None
 
 
-def in_use(uses: Sequence[ports.Use], at: str) -> ApiProblem:
+def in_use(uses: Sequence[errors.Use], at: str) -> ApiProblem:
     """Return the answer to a change that would leave names dangling."""
     users = list(dict.fromkeys(f"{use.user} ({use.where})" for use in uses))
     more = [f"+{len(users) - MAX_USERS}"] if len(users) > MAX_USERS else []
@@ -108,7 +110,7 @@ def report(found: Report, language: Language) -> models.VerifyReport:
     )
 
 
-def draft_state(info: ports.DraftInfo) -> models.DraftState:
+def draft_state(info: DraftInfo) -> models.DraftState:
     """Return the draft without its content."""
     return models.DraftState(
         sha256=info.sha256, based_on=info.based_on, changed=info.changed, approved_by=info.approved_by
@@ -120,13 +122,13 @@ def whole(centre: Centre, directory: Directory, routing: Routing) -> RoutingTabl
     return RoutingTable.model_construct(schema_version=1, centre=centre, directory=directory, routing=routing)
 
 
-def directory_of(desk: ports.Desk) -> Directory:
+def directory_of(desk: Desk) -> Directory:
     """Return the directory as it is now."""
     held: dict[str, Any] = {kind.value: tuple(entry.value for entry in desk.entries(kind)) for kind in DIRECTORY}
     return Directory.model_construct(**held)
 
 
-def differences(found: ports.Diff, language: Language) -> models.Differences:
+def differences(found: Diff, language: Language) -> models.Differences:
     """Return in what two tables differ."""
     return models.Differences(
         a=say(found.a, language),
@@ -145,7 +147,7 @@ def differences(found: ports.Diff, language: Language) -> models.Differences:
     )
 
 
-def version_row(info: ports.VersionInfo) -> models.VersionRow:
+def version_row(info: VersionInfo) -> models.VersionRow:
     """Return a version without its content."""
     return models.VersionRow(
         number=info.number,
@@ -157,7 +159,7 @@ def version_row(info: ports.VersionInfo) -> models.VersionRow:
     )
 
 
-def published(done: ports.Published) -> models.PublishedVersion:
+def published(done: Published) -> models.PublishedVersion:
     """Return a publication that went through."""
     return models.PublishedVersion(number=done.number, sha256=done.sha256, live_ms=max(0.0, done.live_ms))
 

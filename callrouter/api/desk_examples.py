@@ -8,7 +8,7 @@ from callrouter.api import cursor
 from callrouter.api import desk_models as models
 from callrouter.api.resource_examples import TABLE
 from callrouter.api.translate import moment
-from callrouter.publishing.ports import Changed
+from callrouter.publishing.model import Changed
 from callrouter.routing.facts import Choice, Facts, Origin
 from callrouter.routing.values import Text
 

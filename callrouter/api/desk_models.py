@@ -9,10 +9,10 @@ from pydantic import AwareDatetime, Field, RootModel, field_validator
 
 from callrouter.api.models import Answer, Moment, Parameters, Problem, Sent
 from callrouter.api.parameters import WHOLE, Cursor
-from callrouter.publishing.ports import Changed
+from callrouter.publishing.model import Changed
 from callrouter.routing.facts import Facts
 from callrouter.routing.table import RoutingTable
-from callrouter.routing.values import Text, one_line
+from callrouter.routing.values import VISIBLE_LINE, Text, one_line
 
 MAX_PAGE = 200
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$", examples=["9f86d081884c7d659a2feaa0c55ad015" * 2])]
@@ -94,7 +94,11 @@ class WhyQuery(Parameters):
     """Why a version is published, where the body is a table."""
 
     why: str = Field(
-        min_length=1, max_length=500, description="For the history and the audit; one line.", examples=["PMI joins"]
+        min_length=1,
+        max_length=500,
+        description="For the history and the audit; one line.",
+        examples=["PMI joins"],
+        json_schema_extra={"pattern": VISIBLE_LINE},
     )
 
     _line = field_validator("why")(one_line)

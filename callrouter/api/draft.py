@@ -17,7 +17,7 @@ from callrouter.api.problems import ApiProblem
 from callrouter.api.resource_examples import TABLE_DATA
 from callrouter.bilingual import Bilingual
 from callrouter.publishing.importing import TableError
-from callrouter.publishing.ports import DraftInfo, Side
+from callrouter.publishing.model import DraftInfo, Side
 from callrouter.routing.consistency import Problem
 from callrouter.routing.table import RoutingTable
 

@@ -28,7 +28,7 @@ surface = Surface()
 )
 async def list_duty(asked: Asked[NoParameters, NoParameters]) -> DutyBoard:
     """Returns every operator, whether his phone rings, and why or why not."""
-    return DutyBoard(items=[_row(view) for view in asked.management.duty.overview()])
+    return DutyBoard(items=[duty_row(view) for view in asked.management.duty.overview()])
 
 
 @surface.send(
@@ -59,14 +59,15 @@ async def change_duty(sent: Sent[DutyPath, NoParameters, DutyOrder]) -> DutyRow:
         raise ApiProblem(Fault(refusals.NOT_YOURS, "/path/operator", {"role": by.role.value}))
     name = {"name": f"operators/{operator}"}
     try:
-        return _row(await sent.management.duty.act(operator, sent.body.act, by))
+        return duty_row(await sent.management.duty.act(operator, sent.body.act, by))
     except NoSuchOperator:
         raise ApiProblem(Fault(refusals.ENTRY_UNKNOWN, "/path/operator", name)) from None
     except InNoGroup:
         raise ApiProblem(Fault(refusals.IN_NO_GROUP, "/path/operator", name)) from None
 
 
-def _row(view: DutyView) -> DutyRow:
+def duty_row(view: DutyView) -> DutyRow:
+    """Return the duty of one operator as it is shown."""
     state = view.state
     return DutyRow(
         operator=view.operator,

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from callrouter.api import cursor, models
+from callrouter.api import models
+from callrouter.api.incident_query import encode_place
 from callrouter.api.translate import moment
 from callrouter.calls.live import CHECKS, Stage
-from callrouter.incidents.model import EventKind, IncidentState, Outcome, incident_id
+from callrouter.incidents.model import (
+    AgencyState,
+    Disposition,
+    EventKind,
+    IncidentOrigin,
+    IncidentState,
+    Outcome,
+    PassedHow,
+    incident_id,
+)
+from callrouter.incidents.views import OpenedPlace
 
 _CALL = UUID("5d0c8f5e-30c8-4e62-9a86-1f5a2f0f6112")
 _BEGIN = 1_795_267_207_125_000
@@ -22,9 +33,17 @@ ROW = models.IncidentRow(
     callback=False,
     caller_number="+622000000112",
     outcome=Outcome.TALKED,
+    origin=IncidentOrigin.CALL,
+    area="35.07.13",
+    place=None,
+    disposition=Disposition.EMERGENCY,
+    sub_code=None,
+    merged_into=None,
+    version=2,
+    updated_at=moment(_BEGIN + 75 * _S),
 )
 
-PAGE = models.IncidentPage(items=[ROW], next=cursor.encode(1024))
+PAGE = models.IncidentPage(items=[ROW], next=encode_place(OpenedPlace(1_795_267_207_125_000, 1024)))
 
 _ATTEMPT = models.Attempt(
     n=1,
@@ -39,8 +58,42 @@ _ATTEMPT = models.Attempt(
     cause=None,
 )
 
+AGENCY = models.IncidentAgency(
+    agency="damkar",
+    state=AgencyState.ACKNOWLEDGED,
+    how=PassedHow.CALL,
+    passed_at=moment(_BEGIN + 17 * _S),
+    passed_by=None,
+    answered_at=moment(_BEGIN + 17 * _S),
+    acknowledged_at=moment(_BEGIN + 80 * _S),
+    acknowledged_by="damkar-1 (agency)",
+    en_route_at=None,
+    on_scene_at=None,
+    resolved_at=None,
+    due_at=None,
+    remark=None,
+    version=2,
+    updated_at=moment(_BEGIN + 80 * _S),
+)
+
 INCIDENT = models.Incident(
     **{name: getattr(ROW, name) for name in models.IncidentRow.model_fields},
+    reporter_number=None,
+    reporter_name=None,
+    area_source="trunk",
+    description="Atap rumah terbakar",
+    people_hurt=0,
+    taken_at=None,
+    taken_by=None,
+    acknowledged_at=moment(_BEGIN + 80 * _S),
+    en_route_at=None,
+    on_scene_at=None,
+    resolved_at=None,
+    closed_at=None,
+    closed_reason=None,
+    merged_into_number=None,
+    merged=[],
+    agencies=[AGENCY],
     calls=[
         models.Call(
             id=_CALL,

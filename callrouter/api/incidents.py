@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from callrouter.access.model import Right
 from callrouter.api import examples, problems, translate
-from callrouter.api.models import Incident, IncidentPage, IncidentPath, IncidentQuery, NoParameters
-from callrouter.api.operation import Asked, Surface
-from callrouter.api.problems import ApiProblem, Fault
+from callrouter.api.case_answers import shown
+from callrouter.api.incident_query import IncidentQuery, incident_filter
+from callrouter.api.models import Incident, IncidentPage, IncidentPath, NoParameters
+from callrouter.api.operation import Answered, Asked, Surface
 from callrouter.bilingual import Bilingual
+from callrouter.privacy.access_log import Seen
+from callrouter.privacy.masking import sight_of
 
 surface = Surface()
 
@@ -21,14 +24,15 @@ surface = Surface()
     query=IncidentQuery,
     response=IncidentPage,
     example=examples.PAGE,
+    shows=Seen.LIST,
     problems=(problems.STORAGE_UNAVAILABLE,),
 )
 async def list_incidents(asked: Asked[NoParameters, IncidentQuery]) -> IncidentPage:
     """Returns incidents from the newest on, page by page. Filters hold together (and). An incident that is opened
     while you read the pages does not move the others: no incident is shown twice or left out.
     """
-    summaries = await asked.services.incidents.page(translate.incident_filter(asked.query))
-    return translate.incident_page(summaries, asked.query.limit)
+    summaries = await asked.services.incidents.page(incident_filter(asked.query))
+    return translate.incident_page(summaries, asked.query.limit, sight_of(asked.by))
 
 
 @surface.get(
@@ -40,11 +44,12 @@ async def list_incidents(asked: Asked[NoParameters, IncidentQuery]) -> IncidentP
     query=NoParameters,
     response=Incident,
     example=examples.INCIDENT,
+    shows=Seen.INCIDENT,
+    tagged=True,
     problems=(problems.INCIDENT_UNKNOWN, problems.STORAGE_UNAVAILABLE),
 )
-async def read_incident(asked: Asked[IncidentPath, NoParameters]) -> Incident:
-    """Returns an incident with its calls, what was tried for each of them, and its timeline."""
-    detail = await asked.services.incidents.detail(asked.path.id)
-    if detail is None:
-        raise ApiProblem(Fault(problems.INCIDENT_UNKNOWN, problems.pointer("path", "id")))
-    return translate.incident(detail)
+async def read_incident(asked: Asked[IncidentPath, NoParameters]) -> Answered[Incident]:
+    """Returns an incident with its calls, what was tried for each of them, its agencies and its timeline. One that
+    was merged says into which. Its ETag is what a change must name in If-Match.
+    """
+    return await shown(asked, asked.path.id)

@@ -10,6 +10,8 @@ from callrouter.api.models import NoParameters
 from callrouter.api.operation import Asked, Surface
 from callrouter.api.translate import moment, text
 from callrouter.bilingual import Bilingual
+from callrouter.privacy.access_log import Seen
+from callrouter.privacy.masking import sight_of
 
 surface = Surface()
 SHOWN = 1_000
@@ -25,13 +27,14 @@ SHOWN = 1_000
     query=SetAsideQuery,
     response=SetAsideLines,
     example=examples.SET_ASIDE,
+    shows=Seen.LIST,
     problems=(problems.STORAGE_UNAVAILABLE,),
 )
 async def list_set_aside(asked: Asked[NoParameters, SetAsideQuery]) -> SetAsideLines:
     """Returns how many lines of the PBX's journal could not be taken, and the newest of them: torn by a full disk or
     by the end of the PBX, or not of the PBX at all. They are kept, here and in the file; the lines around them count.
     """
-    found = await asked.services.set_aside.since(asked.query.since)
+    found, sight = await asked.services.set_aside.since(asked.query.since), sight_of(asked.by)
     return SetAsideLines(
         total=found.total,
         newest=[
@@ -41,7 +44,7 @@ async def list_set_aside(asked: Asked[NoParameters, SetAsideQuery]) -> SetAsideL
                 file=one.file,
                 position=one.position,
                 reason=one.reason,
-                line=text(one.line.decode("utf-8", "backslashreplace")[:SHOWN]),
+                line=text(sight.line(one.line.decode("utf-8", "backslashreplace")[:SHOWN])),
             )
             for one in found.newest
         ],

@@ -23,6 +23,8 @@ from callrouter.incidents.views import StorageUnavailable
 from callrouter.routing.values import Language
 
 LANGUAGE = web.RequestKey("callrouter.language", Language)
+DEADLINE = web.RequestKey("callrouter.deadline", asyncio.Timeout)
+"""Until when a request is to be answered; an answer that is streamed takes it off once it has begun."""
 
 _log = structlog.get_logger(__name__)
 
@@ -63,6 +65,7 @@ def deadline(usual_s: float, slow_s: float) -> Middleware:
         seconds = slow_s if operation is not None and operation.slow else usual_s
         try:
             async with asyncio.timeout(seconds) as limit:
+                request[DEADLINE] = limit
                 return await handler(request)
         except TimeoutError:
             if not limit.expired():

@@ -10,12 +10,19 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from callrouter.api.parameters import WHOLE, Cursor, Flag, Identifier, When
+from callrouter.api.parameters import Identifier, When
 from callrouter.calls.live import Stage
 from callrouter.calls.refused import MAX_COUNTS, MAX_NEWEST
-from callrouter.incidents.model import EventKind, IncidentState, Outcome
-from callrouter.incidents.views import MAX_PAGE
-from callrouter.routing.values import Key, Language
+from callrouter.incidents.model import (
+    AgencyState,
+    Disposition,
+    EventKind,
+    IncidentOrigin,
+    IncidentState,
+    Outcome,
+    PassedHow,
+)
+from callrouter.routing.values import Language
 
 MAX_LIVE = 500
 """Calls shown on the live board: to show these takes 3.5 ms, and more than 5 would be felt by the calls."""
@@ -61,30 +68,6 @@ class IncidentPath(Parameters):
     id: Identifier = Field(description="Id of the incident.", examples=["8a0f0f6e-5d0c-5f5e-9a86-1f5a2f0f6112"])
 
 
-class IncidentQuery(Parameters):
-    """Which incidents, and how many."""
-
-    state: IncidentState | None = Field(
-        default=None, description="Only incidents in this state.", examples=["with_agency"]
-    )
-    category: Key | None = Field(
-        default=None, description="Only incidents of this category (its key).", examples=["kebakaran"]
-    )
-    callback: Flag | None = Field(
-        default=None,
-        description="true: only incidents whose caller is to be called back; false: only the others.",
-        examples=["true"],
-    )
-    limit: Annotated[int, Field(ge=1, le=MAX_PAGE), WHOLE] = Field(
-        default=50, description="Most incidents in one answer (count).", examples=["50"]
-    )
-    after: Cursor | None = Field(
-        default=None,
-        description="Go on after this place: the `next` of the page before.",
-        examples=["AQAAAAAAAAQAHsXp"],
-    )
-
-
 class IncidentRow(Answer):
     """An incident in a list."""
 
@@ -100,14 +83,33 @@ class IncidentRow(Answer):
         description="Number of the caller as the carrier gave it; null when withheld.", examples=["+622000000112"]
     )
     outcome: Outcome | None = Field(
-        description="How the call ended for its caller; null while it lasts.", examples=["talked"]
+        description="How the call ended for its caller; null while it lasts, and where there is none.",
+        examples=["talked"],
     )
+    origin: IncidentOrigin = Field(description="How the centre came to know of it.", examples=["call"])
+    area: str | None = Field(
+        description="Code of its area (Kemendagri); null where it is not known.", examples=["35.07.13"]
+    )
+    place: str | None = Field(description="Where it is, in words.", examples=["Jl. Merdeka 12, depan balai desa"])
+    disposition: Disposition | None = Field(
+        description="What it turned out to be; null: not known yet.", examples=["emergency"]
+    )
+    sub_code: str | None = Field(description="Finer kind of its disposition.", examples=["rumah"])
+    merged_into: UUID | None = Field(
+        description="Id of the incident in which its life goes on; null where it was not merged."
+    )
+    version: int = Field(
+        description="Grows with what persons of the centre do; the part of the ETag before the dash.",
+        ge=1,
+        examples=[3],
+    )
+    updated_at: Moment = Field(description="When anything of it last changed.")
 
 
 class IncidentPage(Answer):
     """Incidents, newest first."""
 
-    items: list[IncidentRow] = Field(description="The incidents of this page, highest number first.")
+    items: list[IncidentRow] = Field(description="The incidents of this page, those opened last first.")
     next: str | None = Field(
         description="Cursor for `after`; null on the last page. The page it leads to may be empty.",
         examples=["AQAAAAAAAAQAHsXp"],
@@ -201,9 +203,62 @@ class TimelineEntry(Answer):
     )
 
 
+class IncidentName(Answer):
+    """Another incident."""
+
+    id: UUID = Field(description="Id of the incident.")
+    number: int = Field(description="Its number, for people.", ge=1, examples=[1023])
+
+
+class IncidentAgency(Answer):
+    """What one agency has to do with one incident."""
+
+    agency: str = Field(description="Key of the agency.", examples=["damkar"])
+    state: AgencyState = Field(description="How far it has come.", examples=["acknowledged"])
+    how: PassedHow = Field(description="How it came to know of it.", examples=["notice"])
+    passed_at: Moment = Field(description="When it got it.")
+    passed_by: str | None = Field(
+        description="Who passed it on; null: the call itself.", examples=["siti (operator)"]
+    )
+    answered_at: Moment | None = Field(description="When its human took the caller, by a call.")
+    acknowledged_at: Moment | None = Field(description="When it acknowledged.")
+    acknowledged_by: str | None = Field(description="Who acknowledged.", examples=["damkar-1 (agency)"])
+    en_route_at: Moment | None = Field(description="When it set out.")
+    on_scene_at: Moment | None = Field(description="When it arrived.")
+    resolved_at: Moment | None = Field(description="When it was done.")
+    due_at: Moment | None = Field(description="When its acknowledgement is due; null: none is waited for.")
+    remark: str | None = Field(description="The agency's own words about its part.", examples=["Road closed"])
+    version: int = Field(
+        description="Grows with every act on this part; the part of its ETag before the dash.", ge=1, examples=[2]
+    )
+    updated_at: Moment = Field(description="When it last changed.")
+
+
 class Incident(IncidentRow):
     """An incident with everything known of it."""
 
+    reporter_number: str | None = Field(
+        description="Number that its reporter gave, where it is not the caller's.", examples=["+622000000112"]
+    )
+    reporter_name: str | None = Field(description="Name that its reporter gave.", examples=["Siti"])
+    area_source: str | None = Field(
+        description="How its area is known: location, trunk, menu, operator; person: set here.", examples=["trunk"]
+    )
+    description: str | None = Field(description="What happened, in words.", examples=["Roof on fire, two houses"])
+    people_hurt: int | None = Field(description="How many are hurt (count); null: not known.", ge=0, examples=[2])
+    taken_at: Moment | None = Field(description="When an operator took it into his hands.")
+    taken_by: str | None = Field(description="Which operator.", examples=["siti (operator)"])
+    acknowledged_at: Moment | None = Field(description="When the first agency acknowledged.")
+    en_route_at: Moment | None = Field(description="When the first agency set out.")
+    on_scene_at: Moment | None = Field(description="When the first agency arrived.")
+    resolved_at: Moment | None = Field(description="When the last agency was done; null while one is not.")
+    closed_at: Moment | None = Field(description="When it was closed.")
+    closed_reason: str | None = Field(description="Why it was closed.", examples=["Fire is out"])
+    merged_into_number: int | None = Field(
+        description="Number of the incident in which its life goes on.", ge=1, examples=[1023]
+    )
+    merged: list[IncidentName] = Field(description="Those that were merged into it.")
+    agencies: list[IncidentAgency] = Field(description="Agencies that have it, the earliest first.")
     calls: list[Call] = Field(description="Its calls, oldest first.")
     timeline: list[TimelineEntry] = Field(description="What happened, oldest first.")
 

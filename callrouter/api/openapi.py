@@ -13,7 +13,7 @@ from callrouter import __version__
 from callrouter.api import problems, refusals, words
 from callrouter.api.kinds import Kind
 from callrouter.api.language import say
-from callrouter.api.operation import AnyOperation, Body
+from callrouter.api.operation import AUDIO, AnyOperation, Body
 from callrouter.api.problem_examples import example
 from callrouter.routing.values import Language
 
@@ -75,6 +75,8 @@ def build(operations: Sequence[AnyOperation]) -> dict[str, Any]:
                 "AcceptLanguage": _ACCEPT_LANGUAGE,
                 "IfMatch": _IF_MATCH,
                 "IfNoneMatch": _IF_NONE_MATCH,
+                "LastEventId": _LAST_EVENT_ID,
+                "Range": _RANGE,
             },
             "headers": {
                 "RetryAfter": _RETRY_AFTER,
@@ -116,6 +118,22 @@ _IF_NONE_MATCH = {
     "description": "ETag of what is known already: the answer is 304 while it is so.",
     "schema": _TAG_SCHEMA,
     "example": '"0"',
+}
+_LAST_EVENT_ID = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "required": False,
+    "description": "The last id that was received: what came after it is sent (HTML, 9.2.4).",
+    "schema": {"type": "string"},
+    "example": "5d0c8f5e30c8-1024",
+}
+_RANGE = {
+    "name": "Range",
+    "in": "header",
+    "required": False,
+    "description": "The part that is wanted: one range of bytes (RFC 9110, section 14.2). Several are not served.",
+    "schema": {"type": "string"},
+    "example": "bytes=0-65535",
 }
 _ETAG = {"description": "What If-Match names.", "schema": _TAG_SCHEMA, "example": '"1"'}
 _LOCATION = {
@@ -219,6 +237,10 @@ def _headers(operation: AnyOperation) -> list[dict[str, str]]:
         names.append("IfMatch")
     if operation.tagged and operation.method == "GET":
         names.append("IfNoneMatch")
+    if operation.streams:
+        names.append("LastEventId")
+    if operation.media_type == AUDIO:
+        names.append("Range")
     return [{"$ref": f"#/components/parameters/{name}"} for name in names]
 
 
@@ -251,6 +273,11 @@ def _success(operation: AnyOperation) -> dict[str, Any]:
     if headers:
         answer["headers"] = headers
     answers = {str(int(operation.status)): answer}
+    if operation.media_type == AUDIO:
+        # What a Range leads to (RFC 9110, section 14).
+        answers["206"] = {**answer, "description": "The part that was asked for"}
+        answers["416"] = {"description": "The file has no such part"}
+        answers["304"] = {"description": "Not modified since"}
     if operation.tagged and operation.method == "GET":
         answers["304"] = {"description": "Not modified since", "headers": headers}
     return answers

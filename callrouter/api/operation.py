@@ -17,9 +17,10 @@ The function's name is the operation's id and its docstring the description, whe
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 from aiohttp import web
@@ -32,6 +33,7 @@ from callrouter.api.ports import Management
 from callrouter.api.preconditions import IfMatch
 from callrouter.api.services import Services
 from callrouter.bilingual import Bilingual
+from callrouter.privacy.access_log import Seen
 from callrouter.routing.values import Language
 
 P = TypeVar("P", bound=BaseModel)
@@ -42,6 +44,8 @@ B = TypeVar("B", bound=BaseModel)
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 HTML = "text/html"
+EVENTS = "text/event-stream"
+AUDIO = "audio/wav"
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -51,6 +55,7 @@ class Asked(Generic[P, Q]):
 
     principal: who asks; None where the operation is open to all
     if_match:  what he has seen; None where the operation does not ask for it
+    resume:    the Last-Event-ID of who was listening before; None where he names none, or nothing is streamed
     """
 
     path: P
@@ -59,6 +64,7 @@ class Asked(Generic[P, Q]):
     services: Services
     principal: Principal | None
     if_match: IfMatch | None
+    resume: str | None
 
     @property
     def by(self) -> Principal:
@@ -88,18 +94,35 @@ class Sent(Asked[P, Q], Generic[P, Q, B]):
 
 
 @dataclass(frozen=True, slots=True)
+class SentFile:
+    """A file that is an answer.
+
+    begun:   called with the first byte that is wanted, before any is sent; it may raise
+    headers: of the answer
+    """
+
+    path: Path
+    begun: Callable[[int], Awaitable[None]]
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Answered(Generic[R]):
     """An answer with more than a value.
 
     raw:      the value as it is sent, where it was made before
     etag:     without its quotes
     location: the path of what was made
+    stream:   what is sent piece by piece, for as long as there is anything; closed at the end, however it comes
+    file:     a file that is sent, or the part of it that was asked for (callrouter.api.sending)
     """
 
     value: R | None = None
     raw: bytes | None = None
     etag: str | None = None
     location: str | None = None
+    stream: AsyncGenerator[bytes, None] | None = None
+    file: SentFile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +154,8 @@ class Operation(Generic[P, Q, R]):
     tagged:   the answer has an ETag (and a GET takes If-None-Match)
     guarded:  If-Match is required
     slow:     it may take Limits.slow_deadline_s
+    streams:  its answer goes on for as long as the client wants (Limits.streams of them at once)
+    shows:    what of persons it shows: who asks is noted in the access log before he is answered
     """
 
     name: str
@@ -152,6 +177,8 @@ class Operation(Generic[P, Q, R]):
     tagged: bool = False
     guarded: bool = False
     slow: bool = False
+    streams: bool = False
+    shows: Seen | None = None
 
 
 AnyOperation = Operation[Any, Any, Any]
@@ -184,6 +211,8 @@ class Surface:
         media_type: str = JSON,
         tagged: bool = False,
         slow: bool = False,
+        shows: Seen | None = None,
+        streams: bool = False,
         name: str = "",
         description: str = "",
     ) -> Callable[[Callable[[Asked[P, Q]], Awaitable[Any]]], Callable[[Asked[P, Q]], Awaitable[Any]]]:
@@ -204,6 +233,8 @@ class Surface:
             media_type=media_type,
             tagged=tagged,
             slow=slow,
+            shows=shows,
+            streams=streams,
         )
 
     def do(
@@ -223,6 +254,7 @@ class Surface:
         tagged: bool = False,
         guarded: bool = False,
         slow: bool = False,
+        shows: Seen | None = None,
         name: str = "",
         description: str = "",
     ) -> Callable[[Callable[[Asked[P, Q]], Awaitable[Any]]], Callable[[Asked[P, Q]], Awaitable[Any]]]:
@@ -244,6 +276,7 @@ class Surface:
             tagged=tagged,
             guarded=guarded,
             slow=slow,
+            shows=shows,
         )
 
     def send(
@@ -264,6 +297,7 @@ class Surface:
         tagged: bool = False,
         guarded: bool = False,
         slow: bool = False,
+        shows: Seen | None = None,
         name: str = "",
         description: str = "",
     ) -> Callable[[Callable[[Sent[P, Q, B]], Awaitable[Any]]], Callable[[Sent[P, Q, B]], Awaitable[Any]]]:
@@ -286,6 +320,7 @@ class Surface:
             tagged=tagged,
             guarded=guarded,
             slow=slow,
+            shows=shows,
         )
 
     def _declare(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
+from uuid import UUID
 
 from callrouter.access.chain import ChainFault, ChainRow
 from callrouter.access.model import Principal, Role
 from callrouter.access.ports import AuditFilter, TokenRecord
+from callrouter.calls.caller import Card
 from callrouter.duty.model import Act
 from callrouter.duty.service import DutyView
 from callrouter.publishing.ports import Publishing
@@ -22,6 +24,21 @@ class Authenticator(Protocol):
 
         Raises Unauthenticated, Throttled (callrouter.access.tokens), StorageUnavailable.
         """
+
+
+class CallerDesk(Protocol):
+    """Knows callers (callrouter.calls.caller.Callers)."""
+
+    async def look_up(self, call: UUID) -> Card | None:
+        """Return the card of any call; None: there is none. Raises StorageUnavailable."""
+
+
+class NoCallers:
+    """Knows none."""
+
+    async def look_up(self, call: UUID) -> Card | None:  # noqa: ARG002
+        """Return None."""
+        return None
 
 
 class DutyDesk(Protocol):
@@ -62,7 +79,7 @@ class AuditTrail(Protocol):
 class SecretDesk(Protocol):
     """What operators and trunks log in with; the PBX has it when the call returns.
 
-    Raises StorageUnavailable, and PbxRefused (callrouter.publishing.ports) with everything as before. That there is
+    Raises StorageUnavailable, and PbxRefused (callrouter.publishing.errors) with everything as before. That there is
     such an operator or trunk was looked up before.
     """
 

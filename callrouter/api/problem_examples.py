@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from callrouter.api import problems, refusals
+from callrouter.api import case_problems, notice_problems, problems, refusals
 from callrouter.api.desk_examples import FINDING
 from callrouter.api.kinds import Kind
 from callrouter.api.problems import ApiProblem, Fault, problem_model
@@ -23,6 +23,9 @@ _POINTERS = {
     problems.BODY_TOO_LARGE: "/body",
     problems.PATH_UNKNOWN: "/path",
     problems.INCIDENT_UNKNOWN: "/path/id",
+    problems.CALL_UNKNOWN: "/path/id",
+    problems.RECORDING_UNKNOWN: "/path/id",
+    problems.RECORDING_GONE: "/path/id",
     problems.METHOD_NOT_ALLOWED: "/method",
     refusals.UNAUTHENTICATED: "/header/Authorization",
     refusals.FORBIDDEN: "/header/Authorization",
@@ -41,12 +44,23 @@ _POINTERS = {
     refusals.IN_NO_GROUP: "/path/operator",
     refusals.VERSION_UNKNOWN: "/path/number",
     refusals.TOKEN_UNKNOWN: "/path/id",
+    notice_problems.NOTICE_UNKNOWN: "/path/id",
+    notice_problems.NOTICE_NOT_DEAD: "/path/id",
+    case_problems.ILLEGAL: "/path/id",
+    case_problems.NOT_WITH_AGENCY: "/path/agency",
+    case_problems.TOO_MANY_SUB_CODES: "/path/key",
 }
 _IN_BODY = {
     refusals.BODY_MEMBER_REPEATED: "/channels",
     refusals.BODY_INVALID: "/contacts/0/trunk",
     refusals.KEY_MISMATCH: "/key",
     refusals.KEY_TAKEN: "/key",
+    case_problems.ILLEGAL_MOVE: "/state",
+    case_problems.INCIDENT_EXISTS: "/id",
+    case_problems.ALREADY_PASSED: "/agencies",
+    case_problems.TOO_MANY_AGENCIES: "/agencies",
+    case_problems.DISPOSITION_MISSING: "/disposition",
+    case_problems.CANNOT_MERGE: "/into",
 }
 _RULES = {
     problems.PARAMETER_INVALID: Bilingual("true atau false", "true or false"),
@@ -72,7 +86,14 @@ _VALUES: dict[str, str | Bilingual] = {
     "current": '"8"',
     "users": "routes/fire (draft)",
     "count": "1",
+    "whose": Bilingual("dengan token ini", "with this token"),
     "what": Bilingual("Tidak ada ruang di disk.", "The disk is full."),
+    "state": "passed",
+    "act": "reopen",
+    "to": "withdrawn",
+    "legal": "acknowledged, en_route",
+    "goes_on": Bilingual("", ""),
+    "number": "1024",
 }
 _NAMES: dict[Kind, str] = {
     refusals.ENTRY_UNKNOWN: "trunks/damkr",
@@ -80,6 +101,8 @@ _NAMES: dict[Kind, str] = {
     refusals.VERSION_UNKNOWN: "99",
     refusals.HEADER_INVALID: "If-Match",
     refusals.IN_NO_GROUP: "operators/op1",
+    case_problems.NOT_WITH_AGENCY: "damkar",
+    case_problems.ALREADY_PASSED: "damkar",
 }
 
 

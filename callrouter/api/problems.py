@@ -13,7 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
-from callrouter.api import refusals
+from callrouter.api import case_problems, notice_problems, refusals
 from callrouter.api.kinds import Kind
 from callrouter.api.language import say
 from callrouter.api.models import NotReadyProblem, Problem, ProblemFault
@@ -109,6 +109,27 @@ INCIDENT_UNKNOWN = Kind(
         "Periksa id itu, atau cari laporannya di daftar.", "Check the id, or look the incident up in the list."
     ),
 )
+CALL_UNKNOWN = Kind(
+    "call_unknown",
+    HTTPStatus.NOT_FOUND,
+    Bilingual("Panggilan tidak ditemukan", "No such call"),
+    Bilingual("Tidak ada panggilan dengan id ini.", "There is no call of this id."),
+    Bilingual("Periksa id itu; laporannya menyebut panggilannya.", "Check the id; its incident names its calls."),
+)
+RECORDING_UNKNOWN = Kind(
+    "recording_unknown",
+    HTTPStatus.NOT_FOUND,
+    Bilingual("Rekaman tidak ditemukan", "No such recording"),
+    Bilingual("Tidak ada rekaman dengan id ini.", "There is no recording of this id."),
+    Bilingual("Lihat rekaman laporannya: /api/v1/recordings?incident=…", "See /api/v1/recordings?incident=…"),
+)
+RECORDING_GONE = Kind(
+    "recording_gone",
+    HTTPStatus.GONE,
+    Bilingual("Rekaman sudah tidak ada", "The recording is gone"),
+    Bilingual("Suara rekaman ini sudah tidak ada: {why}.", "The sound of this recording is not there: {why}."),
+    Bilingual("Datanya tetap ada: bacalah tanpa /audio.", "What is known of it stays: read it without /audio."),
+)
 METHOD_NOT_ALLOWED = Kind(
     "method_not_allowed",
     HTTPStatus.METHOD_NOT_ALLOWED,
@@ -155,6 +176,14 @@ DEADLINE_EXCEEDED = Kind(
     Bilingual("Coba lagi sebentar; lihat /readyz.", "Try again shortly; see /readyz."),
     retry_after_s=5,
 )
+STREAMS_FULL = Kind(
+    "streams_full",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    Bilingual("Terlalu banyak pendengar", "Too many listeners"),
+    Bilingual("Sudah {count} aliran terbuka: {whose}.", "There are {count} streams already: {whose}."),
+    Bilingual("Tutup yang tidak dipakai, lalu coba lagi.", "Close those that nobody needs, then try again."),
+    retry_after_s=5,
+)
 NOT_READY = Kind(
     "not_ready",
     HTTPStatus.SERVICE_UNAVAILABLE,
@@ -191,13 +220,19 @@ CATALOGUE: tuple[Kind, ...] = (
     REQUEST_REFUSED,
     PATH_UNKNOWN,
     INCIDENT_UNKNOWN,
+    CALL_UNKNOWN,
+    RECORDING_UNKNOWN,
+    RECORDING_GONE,
     METHOD_NOT_ALLOWED,
     BODY_TOO_LARGE,
     INTERNAL_ERROR,
     STORAGE_UNAVAILABLE,
     DEADLINE_EXCEEDED,
+    STREAMS_FULL,
     NOT_READY,
     OUT_OF_ORDER,
+    *case_problems.CATALOGUE,
+    *notice_problems.CATALOGUE,
     *refusals.CATALOGUE,
 )
 

@@ -14,7 +14,7 @@ from callrouter.api.models import NoParameters
 from callrouter.api.operation import Body, Sent, Surface
 from callrouter.api.translate import moment
 from callrouter.bilingual import Bilingual
-from callrouter.publishing.ports import Hypothetical
+from callrouter.publishing.model import Hypothetical
 from callrouter.routing.explain import Considered, Explanation, Standing
 from callrouter.routing.facts import Choice, Facts, Origin
 from callrouter.routing.replay import Replay

@@ -7,6 +7,8 @@ from callrouter.api import examples, problems, translate
 from callrouter.api.models import NoParameters, RefusedCalls, RefusedQuery
 from callrouter.api.operation import Asked, Surface
 from callrouter.bilingual import Bilingual
+from callrouter.privacy.access_log import Seen
+from callrouter.privacy.masking import sight_of
 
 surface = Surface()
 
@@ -20,6 +22,7 @@ surface = Surface()
     query=RefusedQuery,
     response=RefusedCalls,
     example=examples.REFUSED,
+    shows=Seen.LIST,
     problems=(problems.STORAGE_UNAVAILABLE,),
 )
 async def list_refused_calls(asked: Asked[NoParameters, RefusedQuery]) -> RefusedCalls:
@@ -29,4 +32,5 @@ async def list_refused_calls(asked: Asked[NoParameters, RefusedQuery]) -> Refuse
     407: so a carrier that calls from an address no trunk has is not seen here), and calls that their callers gave up
     (487).
     """
-    return translate.refused_calls(await asked.services.refused_calls.since(asked.query.since))
+    found = await asked.services.refused_calls.since(asked.query.since)
+    return translate.refused_calls(found, sight_of(asked.by))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from callrouter.publishing.ports import DraftSettings
+from callrouter.publishing.model import DraftSettings
 from callrouter.routing.entries import DIRECTORY, MODELS, Kind
 from callrouter.routing.table import RoutingTable
 from callrouter.routing.values import Value

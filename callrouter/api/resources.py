@@ -23,7 +23,7 @@ from callrouter.api.models import Answer, NoParameters, Parameters
 from callrouter.api.operation import MERGE_PATCH, Answered, Asked, Body, Sent, Surface
 from callrouter.api.problems import ApiProblem, Fault
 from callrouter.bilingual import Bilingual
-from callrouter.publishing.ports import Entry
+from callrouter.publishing.model import Entry
 from callrouter.routing.entries import DIRECTORY, MODELS, Kind, key_of
 from callrouter.routing.values import AreaCode, Key, Value
 

@@ -13,48 +13,83 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from callrouter.api import (
+    access_log,
+    agency,
     audit,
     board,
     callbacks,
+    callers,
+    case,
+    dispositions,
     docs,
     draft,
     duty,
+    events,
+    figures,
     health,
     holidays,
+    incident_sop,
     incidents,
     journal,
     meta,
     metrics,
+    notices,
     openapi,
     questions,
+    recordings,
     refused,
+    related,
     resources,
     secrets,
     settings,
+    sop,
     tokens,
+    trunk_states,
     versions,
 )
 from callrouter.api.access import PRINCIPAL, Nobody, access
 from callrouter.api.connection import BoundedSite, Gate, Limits
+from callrouter.api.figures_ports import FiguresDesk
+from callrouter.api.incident_ports import SubCodeDesk
 from callrouter.api.middleware import LANGUAGE, deadline, errors, on_prepare
 from callrouter.api.models import OpenApiDocument
+from callrouter.api.notice_ports import NoticeDesk, NoticeSecretDesk
 from callrouter.api.operation import OPERATION_OF, AnyOperation
-from callrouter.api.ports import Management
+from callrouter.api.ports import CallerDesk, Management, NoCallers
+from callrouter.api.related_ports import RelatedReader
 from callrouter.api.services import Description, Services
 from callrouter.api.serving import serve
+from callrouter.api.sop_ports import SopAnswers, SopDesk
 from callrouter.calls.live import Health, LiveCalls
 from callrouter.calls.refused import RefusedReader
 from callrouter.calls.setaside import SetAsideReader
+from callrouter.calls.trunks import Trunks, TrunkStates
+from callrouter.clock import now_us
 from callrouter.incidents.callbacks import CallbackReader
-from callrouter.incidents.views import IncidentReader
+from callrouter.incidents.desk import IncidentDesk
+from callrouter.incidents.views import AgencyReader, IncidentReader
 from callrouter.listening import cannot_listen
+from callrouter.privacy.access_log import AccessLog, Forgetful
+from callrouter.privacy.recordings import RecordingDesk
 from callrouter.routing.values import Language
+from callrouter.stream.feed import Feed
 
 OPERATIONS: tuple[AnyOperation, ...] = tuple(
     operation
     for part in (
         incidents,
+        case,
+        incident_sop,
+        related,
+        notices,
+        dispositions,
+        sop,
+        agency,
         board,
+        callers,
+        trunk_states,
+        events,
+        figures,
         refused,
         callbacks,
         journal,
@@ -68,6 +103,8 @@ OPERATIONS: tuple[AnyOperation, ...] = tuple(
         holidays,
         tokens,
         audit,
+        access_log,
+        recordings,
         health,
         metrics,
         meta,
@@ -83,6 +120,14 @@ class ApiServer:
     port:       0 takes any free port (tests); `port` tells which
     measured:   gives the figures for Prometheus
     language:   of texts, where a request does not say (settings.language)
+    feed:       what changes, for who listens; its listeners are let go when the server stops
+    callers:    who calls; trunks: how the trunks are
+    access_log: told who is shown which person's data; None: nobody is (tests)
+    recordings: None: there are none
+    desk, agencies, sub_codes: where incidents are worked on; None: nowhere (503)
+    figures:    reads clocks and scoreboards; None: nobody does (503)
+    notices, notice_secrets: what agencies were sent, and what it is signed with; None: nowhere (503)
+    sop, sop_answers, related: lists, what incidents are asked, and which belong together; None: nowhere (503)
     management: what admins and operators work on, and who knows the tokens; None: nothing is answered but what is
                 open to all
     tls:        serve HTTPS by this (callrouter.api.tls); None: plain HTTP
@@ -101,6 +146,20 @@ class ApiServer:
         live: LiveCalls,
         health: Health,
         measured: Callable[[], bytes] = bytes,
+        feed: Feed | None = None,
+        callers: CallerDesk | None = None,
+        trunks: TrunkStates | None = None,
+        access_log: AccessLog | None = None,
+        recordings: RecordingDesk | None = None,
+        desk: IncidentDesk | None = None,
+        agencies: AgencyReader | None = None,
+        sub_codes: SubCodeDesk | None = None,
+        figures: FiguresDesk | None = None,
+        sop: SopDesk | None = None,
+        sop_answers: SopAnswers | None = None,
+        related: RelatedReader | None = None,
+        notices: NoticeDesk | None = None,
+        notice_secrets: NoticeSecretDesk | None = None,
         management: Management | None = None,
         language: str = Language.ID,
         limits: Limits | None = None,
@@ -122,6 +181,20 @@ class ApiServer:
             health=health,
             description=_in_a_thread,
             metrics=measured,
+            feed=Feed() if feed is None else feed,
+            callers=NoCallers() if callers is None else callers,
+            trunks=Trunks() if trunks is None else trunks,
+            access_log=access_log or AccessLog(Forgetful(), now_us),
+            recordings=recordings,
+            desk=desk,
+            agencies=agencies,
+            sub_codes=sub_codes,
+            figures=figures,
+            sop=sop,
+            sop_answers=sop_answers,
+            related=related,
+            notices=notices,
+            notice_secrets=notice_secrets,
             management=management,
         )
         self._gate = Gate(self.limits, self._language)
@@ -141,6 +214,11 @@ class ApiServer:
     def refused(self) -> int:
         """Connections turned away since the start, for there were `Limits.connections` already."""
         return self._gate.refused
+
+    @property
+    def streams(self) -> int:
+        """Connections whose answer goes on, which do not count among `connections`."""
+        return len(self._gate.streams)
 
     async def start(self) -> None:
         """Listen and serve. Raises OperatorError where the address cannot be had."""
@@ -176,6 +254,7 @@ class ApiServer:
         )
         application[OPERATION_OF] = {}
         application.on_response_prepare.append(on_prepare)
+        application.on_shutdown.append(self._let_go)
         for operation in OPERATIONS:
             handler = _handler(operation, self._services, self.limits.deadline_s)
             # aiohttp's own pattern leaves out braces; a bad id is to be told so, whatever is bad in it.
@@ -184,6 +263,10 @@ class ApiServer:
                 route = resource.add_route(method, handler, expect_handler=_expect_nothing)
                 application[OPERATION_OF][route] = operation
         return application
+
+    async def _let_go(self, _application: web.Application) -> None:
+        # Before running requests are waited for: a stream would not end by itself.
+        self._services.feed.close()
 
 
 async def _in_a_thread() -> Description:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from callrouter.access.model import Principal
-from callrouter.api import bodies, preconditions, problems, writing
+from callrouter.api import bodies, preconditions, problems, sending, streaming, writing
 from callrouter.api.operation import JSON, Answered, AnyOperation, Asked, Body, Sent
 from callrouter.api.parameters import OUT_OF_RANGE, BadParameters, bind, rule
 from callrouter.api.problems import ApiProblem, Fault
@@ -27,7 +27,7 @@ async def serve(
     language: Language,
     principal: Principal | None,
     body_s: float,
-) -> web.Response:
+) -> web.StreamResponse:
     """Answer `request` by `operation`. Raises ApiProblem, or whatever the handler raises.
 
     body_s: time for the body (s)
@@ -37,11 +37,19 @@ async def serve(
         raise ApiProblem(Fault(problems.BODY_UNEXPECTED, "/body"), headers={"Connection": "close"})
     path, query = _parameters(operation, request)
     seen = preconditions.if_match(request.headers.getall("If-Match", ())) if operation.guarded else None
-    asked = Asked(path, query, language, services, principal, seen)
+    resume = streaming.last_event_id(request) if operation.streams else None
+    asked = Asked(path, query, language, services, principal, seen, resume)
     if operation.body is not None:
         asked = await _with_body(operation.body, asked, request, body_s)
+    await _note(operation, asked)
     answer = await operation.handle(asked)
     return await _response(operation, request, answer)
+
+
+async def _note(operation: AnyOperation, asked: Asked[Any, Any]) -> None:
+    if operation.shows is not None and asked.principal is not None:
+        subject = getattr(asked.path, "id", None) or getattr(asked.query, "incident", None) or operation.name
+        await asked.services.access_log.saw(asked.principal, operation.shows, str(subject))
 
 
 def _parameters(operation: AnyOperation, request: web.Request) -> list[BaseModel]:
@@ -65,7 +73,9 @@ async def _with_body(
 ) -> Sent[Any, Any, Any]:
     raw = await bodies.read(request, body.media_type, body.limit, seconds)
     value = await bodies.take(raw, body.model, secret=body.secret)
-    return Sent(asked.path, asked.query, asked.language, asked.services, asked.principal, asked.if_match, value, raw)
+    return Sent(
+        asked.path, asked.query, asked.language, asked.services, asked.principal, asked.if_match, None, value, raw
+    )
 
 
 def parameter_faults(where: str, bad: BadParameters) -> list[Fault]:
@@ -96,9 +106,13 @@ def _short(name: str) -> str:
     return name if len(name) <= 60 else name[:57] + "..."
 
 
-async def _response(operation: AnyOperation, request: web.Request, answer: object) -> web.Response:
+async def _response(operation: AnyOperation, request: web.Request, answer: object) -> web.StreamResponse:
     answered: Answered[Any] = answer if isinstance(answer, Answered) else Answered(answer)
     headers = {"Vary": "Accept-Language"}
+    if answered.stream is not None:
+        return await streaming.send(request, answered.stream, operation.media_type, headers)
+    if answered.file is not None:
+        return await sending.send(request, answered.file, operation.media_type, headers)
     if answered.location is not None:
         headers["Location"] = answered.location
     if answered.etag is not None:

@@ -9,7 +9,7 @@ from callrouter.api.desk_models import MergePatch
 from callrouter.api.models import NoParameters
 from callrouter.api.operation import MERGE_PATCH, Answered, Asked, Body, Sent, Surface
 from callrouter.bilingual import Bilingual
-from callrouter.publishing.ports import DraftInfo, DraftSettings
+from callrouter.publishing.model import DraftInfo, DraftSettings
 
 surface = Surface()
 

@@ -15,7 +15,7 @@ from callrouter.api.operation import Answered, Asked, Body, Sent, Surface
 from callrouter.api.problems import ApiProblem, Fault
 from callrouter.api.translate import moment
 from callrouter.bilingual import Bilingual
-from callrouter.publishing.ports import NoSuchEntry
+from callrouter.publishing.errors import NoSuchEntry
 from callrouter.routing.entries import Kind
 
 surface = Surface()

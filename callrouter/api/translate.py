@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from callrouter.api import cursor, models
+from callrouter.api import models
+from callrouter.api.incident_query import encode_place
 from callrouter.api.language import say
 from callrouter.bilingual import Bilingual
 from callrouter.calls import live, refused
 from callrouter.incidents import views
-from callrouter.incidents.model import Attempt, EventKind, IncidentState, Outcome
+from callrouter.incidents.lifecycle import Assignment
+from callrouter.incidents.model import Attempt, Disposition, EventKind, IncidentOrigin, IncidentState, Outcome
+from callrouter.privacy.masking import WHOLE, Sight
 from callrouter.routing.values import Language
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,28 +40,21 @@ def text(value: str) -> str | None:
     return value.encode("utf-8", "replace").decode("utf-8") or None
 
 
-def incident_filter(query: models.IncidentQuery) -> views.IncidentFilter:
-    """Return what to look for."""
-    return views.IncidentFilter(
-        state=None if query.state is None else query.state.value,
-        category=query.category,
-        callback=query.callback,
-        before=query.after,
-        limit=query.limit,
-    )
-
-
-def incident_page(summaries: Sequence[views.IncidentSummary], limit: int) -> models.IncidentPage:
+def incident_page(summaries: Sequence[views.IncidentSummary], limit: int, sight: Sight) -> models.IncidentPage:
     """Return a page. A full page has a `next`, for nobody knows yet whether more follow."""
     full = len(summaries) >= limit
     return models.IncidentPage(
-        items=[incident_row(summary) for summary in summaries],
-        next=cursor.encode(summaries[-1].number) if full else None,
+        items=[incident_row(summary, sight) for summary in summaries],
+        next=encode_place(_place(summaries[-1])) if full else None,
     )
 
 
-def incident_row(summary: views.IncidentSummary) -> models.IncidentRow:
-    """Return one line of a list."""
+def _place(last: views.IncidentSummary) -> views.OpenedPlace:
+    return views.OpenedPlace(last.opened, last.number)
+
+
+def incident_row(summary: views.IncidentSummary, sight: Sight = WHOLE) -> models.IncidentRow:
+    """Return one line of a list. sight: left out only where what is returned is masked afterwards."""
     return models.IncidentRow(
         id=summary.id,
         number=summary.number,
@@ -65,29 +62,85 @@ def incident_row(summary: views.IncidentSummary) -> models.IncidentRow:
         category=text(summary.category),
         opened_at=moment(summary.opened),
         callback=summary.callback,
-        caller_number=text(summary.caller_number),
+        caller_number=text(sight.number(summary.caller_number)),
         outcome=_outcome(summary.outcome),
+        origin=IncidentOrigin(summary.origin),
+        area=text(summary.area),
+        place=text(summary.place),
+        disposition=Disposition(summary.disposition) if summary.disposition else None,
+        sub_code=text(summary.sub_code),
+        merged_into=summary.merged_into,
+        version=summary.version,
+        updated_at=moment(summary.updated),
     )
 
 
-def incident(detail: views.IncidentDetail) -> models.Incident:
+def incident_etag(summary: views.IncidentSummary) -> str:
+    """Return the ETag of an incident: what persons did, and when anything changed. If-Match looks at the first."""
+    return f"{summary.version}-{summary.updated}"
+
+
+def incident(detail: views.IncidentDetail, sight: Sight) -> models.Incident:
     """Return an incident whole; calls, attempts and timeline in the order of time."""
-    row = incident_row(detail.summary)
+    row = incident_row(detail.summary, sight)
     return models.Incident(
         **{name: getattr(row, name) for name in models.IncidentRow.model_fields},
-        calls=[_call(call) for call in sorted(detail.calls, key=lambda call: call.opened)],
-        timeline=[_entry(event) for event in sorted(detail.timeline, key=lambda event: event.at)],
+        **_case(detail.case, sight),
+        agencies=[agency_part(part) for part in detail.agencies],
+        calls=[_call(call, sight) for call in sorted(detail.calls, key=lambda call: call.opened)],
+        timeline=[_entry(event, sight) for event in sorted(detail.timeline, key=lambda event: event.at)],
     )
 
 
-def _call(call: views.CallView) -> models.Call:
+def _case(case: views.CaseView, sight: Sight) -> dict[str, Any]:
+    return {
+        "reporter_number": text(sight.number(case.reporter_number)),
+        "reporter_name": text(sight.name(case.reporter_name)),
+        "area_source": text(case.area_source),
+        "description": text(case.description),
+        "people_hurt": case.people_hurt,
+        "taken_at": maybe(case.taken_at),
+        "taken_by": text(case.taken_by),
+        "acknowledged_at": maybe(case.acknowledged_at),
+        "en_route_at": maybe(case.en_route_at),
+        "on_scene_at": maybe(case.on_scene_at),
+        "resolved_at": maybe(case.resolved_at),
+        "closed_at": maybe(case.closed_at),
+        "closed_reason": text(case.closed_reason),
+        "merged_into_number": None if case.merged_into is None else case.merged_into.number,
+        "merged": [models.IncidentName(id=one.id, number=one.number) for one in case.merged],
+    }
+
+
+def agency_part(part: Assignment) -> models.IncidentAgency:
+    """Return what an agency has to do with an incident."""
+    return models.IncidentAgency(
+        agency=part.agency,
+        state=part.state,
+        how=part.how,
+        passed_at=moment(part.passed_at),
+        passed_by=text(part.passed_by),
+        answered_at=maybe(part.answered_at),
+        acknowledged_at=maybe(part.acknowledged_at),
+        acknowledged_by=text(part.acknowledged_by),
+        en_route_at=maybe(part.en_route_at),
+        on_scene_at=maybe(part.on_scene_at),
+        resolved_at=maybe(part.resolved_at),
+        due_at=maybe(part.due_at),
+        remark=text(part.remark),
+        version=part.version,
+        updated_at=moment(part.updated_at),
+    )
+
+
+def _call(call: views.CallView, sight: Sight) -> models.Call:
     return models.Call(
         id=call.id,
         node=call.node,
         origin=call.origin,
         trunk=text(call.trunk),
-        number=text(call.number),
-        name=text(call.name),
+        number=text(sight.number(call.number)),
+        name=text(sight.name(call.name)),
         opened_at=moment(call.opened),
         answered_at=maybe(call.answered),
         chosen_at=maybe(call.chosen),
@@ -124,9 +177,9 @@ def _attempt(attempt: Attempt) -> models.Attempt:
     )
 
 
-def _entry(event: views.EventView) -> models.TimelineEntry:
+def _entry(event: views.EventView, sight: Sight) -> models.TimelineEntry:
     return models.TimelineEntry(
-        at=moment(event.at), kind=EventKind(event.kind), actor=text(event.actor), data=event.data
+        at=moment(event.at), kind=EventKind(event.kind), actor=text(event.actor), data=sight.data(event.data)
     )
 
 
@@ -134,20 +187,21 @@ def _outcome(outcome: str | None) -> Outcome | None:
     return None if outcome is None else Outcome(outcome)
 
 
-def live_board(calls: Sequence[live.LiveCall], now_us: int) -> models.LiveBoard:
+def live_board(calls: Sequence[live.LiveCall], now_us: int, sight: Sight) -> models.LiveBoard:
     """Return the live board as of `now_us` (µs since 1970 UTC)."""
     return models.LiveBoard(
         at=moment(now_us),
         total=len(calls),
-        items=[_live_call(call) for call in sorted(calls, key=lambda call: call.since)[: models.MAX_LIVE]],
+        items=[live_call(call, sight) for call in sorted(calls, key=lambda call: call.since)[: models.MAX_LIVE]],
     )
 
 
-def _live_call(call: live.LiveCall) -> models.LiveCall:
+def live_call(call: live.LiveCall, sight: Sight = WHOLE) -> models.LiveCall:
+    """Return a call that is up. sight: left out only where what is returned is masked afterwards."""
     return models.LiveCall(
         call=call.call,
         incident=call.incident,
-        number=text(call.number),
+        number=text(sight.number(call.number)),
         origin=call.origin,
         trunk=text(call.trunk),
         since=moment(call.since),
@@ -158,7 +212,7 @@ def _live_call(call: live.LiveCall) -> models.LiveCall:
     )
 
 
-def refused_calls(found: refused.RefusedCalls) -> models.RefusedCalls:
+def refused_calls(found: refused.RefusedCalls, sight: Sight) -> models.RefusedCalls:
     """Return the refused calls."""
     return models.RefusedCalls(
         total=found.total,
@@ -181,7 +235,7 @@ def refused_calls(found: refused.RefusedCalls) -> models.RefusedCalls:
                 source=call.source,
                 at=moment(call.at),
                 node=call.node,
-                number=text(call.number),
+                number=text(sight.number(call.number)),
             )
             for call in found.newest
         ],

@@ -6,6 +6,11 @@ from typing import Any, Final
 
 _KEY: Final = "What names it among its kind; a to z, 0 to 9 and -, at most 31 characters. Never changes."
 _NAME: Final = "What people call it; one line."
+_POINT: Final = {
+    "key": f"{_KEY} The timeline names it so.",
+    "enabled": "False: it is passed over.",
+    "ack_within_s": "How long the agency's acknowledgement is waited for before the next one is told (s).",
+}
 
 MEMBERS: Final[dict[str, dict[str, str]]] = {
     "Trunk": {
@@ -46,7 +51,15 @@ MEMBERS: Final[dict[str, dict[str, str]]] = {
         "name": _NAME,
         "contacts": "How it is reached.",
         "enabled": "False: it takes no calls now; plans leave it out.",
+        "notices": "Where it is told of incidents that are passed to it without a call, in order: the next one where "
+        "nobody acknowledges in time, and at last the supervisor.",
     },
+    "WebhookContact": _POINT
+    | {
+        "channel": "webhook: the agency's own system is told by signed HTTP requests.",
+        "url": "http or https, without a user's name. The deployment sets in which networks it may lie.",
+    },
+    "EmailContact": _POINT | {"channel": "email.", "address": "The one address that is written to."},
     "Operator": {
         "key": f"{_KEY} It is the name of his SIP phone too.",
         "name": _NAME,

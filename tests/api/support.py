@@ -21,7 +21,7 @@ from callrouter.bilingual import Bilingual
 from callrouter.calls.live import CHECKS, Check, LiveCall
 from callrouter.calls.refused import RefusedCalls
 from callrouter.calls.setaside import SetAsides
-from callrouter.incidents.callbacks import Callback, CallbackFilter
+from callrouter.incidents.callbacks import Callback, CallbackFilter, Place
 from callrouter.incidents.model import Attempt, incident_id
 from callrouter.incidents.views import (
     CallView,
@@ -136,14 +136,14 @@ class FakeIncidents:
         self.asked.append(wanted)
         if self.before_answer is not None:
             await self.before_answer()
-        rows = sorted((d.summary for d in self.details.values()), key=lambda s: -s.number)
+        rows = sorted((d.summary for d in self.details.values()), key=lambda s: (-s.opened, -s.number))
         return [
             row
             for row in rows
             if (wanted.state is None or row.state == wanted.state)
             and (wanted.category is None or row.category == wanted.category)
             and (wanted.callback is None or row.callback is wanted.callback)
-            and (wanted.before is None or row.number < wanted.before)
+            and (wanted.after is None or (row.opened, row.number) < (wanted.after.opened, wanted.after.number))
         ][: wanted.limit]
 
     async def detail(self, incident: UUID) -> IncidentDetail | None:
@@ -178,14 +178,16 @@ class FakeCallbacks:
     asked: list[CallbackFilter] = field(default_factory=list)
 
     async def page(self, wanted: CallbackFilter) -> list[Callback]:
-        """Return the entries after the place that is asked for, in the order they are given in."""
+        """Return the entries after the place that is asked for, be there one at it or not, in the order given."""
         self.asked.append(wanted)
         if self.before_answer is not None:
             await self.before_answer()
-        places = [(one.urgency, one.first, one.number_for_people) for one in self.entries]
-        after = wanted.after
-        start = 0 if after is None else places.index((after.urgency, after.first, after.number_for_people)) + 1
-        return self.entries[start : start + wanted.limit]
+        rest = [one for one in self.entries if wanted.after is None or _place(one) > _place(wanted.after)]
+        return rest[: wanted.limit]
+
+
+def _place(of: Callback | Place) -> tuple[int, int, int]:
+    return -of.urgency, of.first, of.number_for_people
 
 
 @dataclass
@@ -282,6 +284,11 @@ def check(path: str, method: str, reply: Reply) -> None:
         assert body["code"] in described["content"][media_type]["examples"], body["code"]
 
 
+def check_row(schema: str, value: Any) -> None:
+    """Assert that `value` is what the description calls by this name."""
+    validate({"$ref": f"#/components/schemas/{schema}"}, value)
+
+
 def validate(schema: dict[str, Any], value: Any) -> None:
     """Assert that `value` fits `schema`; a member that the schema does not name is an error."""
     strict = _strict(schema) | {"components": _STRICT}
@@ -327,7 +334,7 @@ def _operation(path: str, method: str) -> dict[str, Any] | None:
     return None
 
 
-async def until(condition: Callable[[], bool], *, within_s: float = 5) -> None:
+async def until(condition: Callable[[], bool], *, within_s: float = 30) -> None:
     """Wait until `condition` holds, looking again at every turn of the loop; TimeoutError after `within_s`."""
     async with asyncio.timeout(within_s):
         while not condition():

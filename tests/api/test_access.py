@@ -17,14 +17,22 @@ from tests.api.support import Client
 
 OPEN = {"/livez", "/readyz", "/docs", "/api/v1/openapi.json"}
 GUARDED = [operation for operation in OPERATIONS if operation.right is not None]
-FILLED = {"{key}": "damkar", "{id}": "5d0c8f5e-30c8-5e62-9a86-1f5a2f0f6112", "{number}": "1", "{operator}": "op1"}
+FILLED = {
+    "{key}": "damkar",
+    "{id}": "5d0c8f5e-30c8-5e62-9a86-1f5a2f0f6112",
+    "{number}": "1",
+    "{operator}": "op1",
+    "{agency}": "damkar",
+    "{contact}": "sistem",
+    "{disposition}": "prank",
+}
 
 
 def filled(operation: AnyOperation) -> str:
     path = operation.path
     for name, value in FILLED.items():
         path = path.replace(name, value)
-    return path
+    return path + "?seconds=0" * operation.streams
 
 
 @pytest.fixture
@@ -73,8 +81,15 @@ def test_what_changes_routing_takes_the_rights_of_an_admin() -> None:
     changing = {o.name: o.right for o in GUARDED if o.method != "GET"}
     asking = {"verify_draft", "explain_call", "replay_calls"}
     assert {name for name, right in changing.items() if right is Right.SEE_ROUTING} == asking
-    others = {right for name, right in changing.items() if name not in asking}
+    of_incidents = {Right.WORK_INCIDENTS, Right.OWN_INCIDENTS, Right.SUPERVISE}
+    others = {right for name, right in changing.items() if name not in asking} - of_incidents
     assert others == {Right.EDIT, Right.PUBLISH, Right.TOKENS, Right.OWN_DUTY}
+
+
+def test_an_agencys_token_opens_its_own_incidents_and_nothing_else() -> None:
+    assert {
+        o.path.startswith("/api/v1/agency/") for o in GUARDED if o.right in RIGHTS[Role.AGENCY] - {Right.LISTEN}
+    } == {True}
 
 
 @pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/incidents/", "/api/v2/trunks", "/api/v1/trunks/a/b/c"])

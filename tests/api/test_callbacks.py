@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -14,10 +15,18 @@ from callrouter.calls.setaside import SetAside, SetAsides
 from callrouter.incidents.callbacks import Callback, CallbackFilter, Place
 from callrouter.incidents.model import incident_id
 from callrouter.incidents.views import StorageUnavailable
+from tests.api.conftest import session_of
 from tests.api.fakes import Managed
 from tests.api.support import BEGIN, Client, FakeCallbacks, FakeSetAside, call_id
 
 PATH, LINES = "/api/v1/callbacks", "/api/v1/journal/set-aside"
+
+
+@pytest.fixture
+async def session(managed: Managed) -> AsyncIterator[aiohttp.ClientSession]:
+    """A supervisor's: he sees numbers as they are."""
+    async with session_of(managed, Role.SUPERVISOR) as session:
+        yield session
 
 
 def given_callback(n: int = 1, **changes: Any) -> Callback:

@@ -12,7 +12,8 @@ from callrouter.access.model import Role
 from callrouter.api.resource_examples import OTHER, TABLE_DATA
 from callrouter.bilingual import Bilingual
 from callrouter.errors import OperatorError
-from callrouter.publishing.ports import PastCall, PbxRefused
+from callrouter.publishing.errors import PbxRefused
+from callrouter.publishing.model import PastCall
 from callrouter.routing.entries import Kind
 from callrouter.routing.facts import Choice, Facts, Origin
 from tests.api.fakes import ADMIN, START_US, Managed

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
+import aiohttp
 import pytest
 
+from callrouter.access.model import Role
 from callrouter.incidents.model import incident_id
 from callrouter.incidents.views import EventView
+from tests.api.conftest import session_of
+from tests.api.fakes import Managed
 from tests.api.support import (
     BEGIN,
     Client,
@@ -18,6 +23,13 @@ from tests.api.support import (
     given_detail,
     given_summary,
 )
+
+
+@pytest.fixture
+async def session(managed: Managed) -> AsyncIterator[aiohttp.ClientSession]:
+    """A supervisor's: he sees numbers as they are."""
+    async with session_of(managed, Role.SUPERVISOR) as session:
+        yield session
 
 
 async def test_an_empty_centre_has_an_empty_list(client: Client) -> None:
@@ -40,6 +52,14 @@ async def test_the_list_shows_an_incident_with_exact_microseconds(client: Client
             "callback": False,
             "caller_number": "+622000000112",
             "outcome": "talked",
+            "origin": "call",
+            "area": None,
+            "place": None,
+            "disposition": None,
+            "sub_code": None,
+            "merged_into": None,
+            "version": 1,
+            "updated_at": "1970-01-01T00:00:00.000000Z",
         }
     ]
 

@@ -9,12 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from callrouter.api import cursor
+from callrouter.api.incident_query import IncidentQuery, incident_filter
 from callrouter.api.language import negotiate
-from callrouter.api.models import IncidentPath, IncidentQuery, NoParameters
+from callrouter.api.models import IncidentPath, NoParameters
 from callrouter.api.parameters import BadParameters, bind
 from callrouter.api.problems import ApiProblem, problem_model
 from callrouter.api.serving import parameter_faults
-from callrouter.api.translate import incident_filter, moment
+from callrouter.api.translate import moment
 from callrouter.incidents.views import MAX_PAGE
 from callrouter.routing.values import Language
 from tests.api.support import Client
@@ -90,7 +91,7 @@ def test_any_parameters_make_a_legal_filter_or_faults_with_pointers(pairs: list[
         return
     wanted = incident_filter(query)
     assert 1 <= wanted.limit <= MAX_PAGE
-    assert wanted.before is None or 1 <= wanted.before <= cursor.MAX_NUMBER
+    assert wanted.after is None or wanted.after.number <= cursor.MAX_NUMBER
     assert len({name for name, _ in pairs}) == len(pairs)
     assert {name for name, _ in pairs} <= set(IncidentQuery.model_fields)
     spelled = dict(pairs)

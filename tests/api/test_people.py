@@ -9,7 +9,7 @@ import pytest
 
 from callrouter.access.model import AuditNote, Role
 from callrouter.bilingual import Bilingual
-from callrouter.publishing.ports import PbxRefused
+from callrouter.publishing.errors import PbxRefused
 from tests.api.fakes import START_US, Managed
 from tests.api.support import Client
 

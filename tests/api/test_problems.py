@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 from structlog.testing import capture_logs
 
-from callrouter.api import models, problems, refusals
+from callrouter.api import case_problems, models, notice_problems, problems, refusals
 from callrouter.api.connection import Limits
 from callrouter.api.kinds import Kind
 from callrouter.api.problem_examples import example
@@ -104,7 +104,7 @@ async def test_an_unknown_path_is_a_404_problem(client: Client, path: str) -> No
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"])
 async def test_a_wrong_method_is_told_the_right_ones(client: Client, method: str) -> None:
-    reply = await client.ask(LIST, method=method)
+    reply = await client.ask("/api/v1/duty", method=method)
     assert reply.status == 405
     assert reply.headers["Allow"] == "GET, HEAD"
     assert (reply.json["code"], reply.json["pointer"]) == ("method_not_allowed", "/method")
@@ -235,6 +235,6 @@ def test_codes_are_unique() -> None:
 
 
 def test_every_kind_that_is_declared_is_in_the_catalogue() -> None:
-    modules = (problems, refusals)
+    modules = (problems, refusals, case_problems, notice_problems)
     declared = {value for module in modules for value in vars(module).values() if isinstance(value, Kind)}
     assert declared == set(problems.CATALOGUE)

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
+import aiohttp
 import pytest
 
+from callrouter.access.model import Role
 from callrouter.calls.refused import RefusedCall, RefusedCalls, RefusedCount
 from callrouter.incidents.views import StorageUnavailable
+from tests.api.conftest import session_of
+from tests.api.fakes import Managed
 from tests.api.support import BEGIN, Client, FakeRefused
 
 PATH = "/api/v1/calls/refused"
+
+
+@pytest.fixture
+async def session(managed: Managed) -> AsyncIterator[aiohttp.ClientSession]:
+    """A supervisor's: he sees numbers as they are."""
+    async with session_of(managed, Role.SUPERVISOR) as session:
+        yield session
 
 
 async def test_nothing_refused_is_an_empty_answer(client: Client) -> None:

@@ -10,7 +10,7 @@ from callrouter.api.resource_examples import DATA, OTHER, PATCHES
 from callrouter.api.resources import SPECS, Spec
 from callrouter.bilingual import Bilingual
 from callrouter.incidents.views import StorageUnavailable
-from callrouter.publishing.ports import PbxRefused
+from callrouter.publishing.errors import PbxRefused
 from callrouter.routing.entries import DIRECTORY, Kind
 from tests.api.fakes import Managed
 from tests.api.support import Client, Reply
