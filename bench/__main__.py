@@ -18,7 +18,7 @@ from typing import Any, Final
 from rich.console import Console
 from ruamel.yaml import YAML
 
-from bench import catchup, decide, digits, flood, lag, publish, report, verify
+from bench import catchup, decide, digits, flood, lag, listeners, pages, pickup, publish, report, scoreboard, verify
 from bench.bare import bare_pbx, first_target
 from bench.section import Section, spread
 from callrouter import settings
@@ -28,7 +28,7 @@ from callrouter.resources import resource
 from demo.addresses import SIP_PORT
 from demo.centre import Centre
 
-LIMIT_S: Final = 420
+LIMIT_S: Final = 900
 DIGIT: Final = "1"
 TRUNK: Final = "telco"
 CALLER_HZ, AGENCY_HZ = 600, 1150
@@ -169,7 +169,7 @@ async def _run(console: Console, figures: report.Figures, *, quick: bool) -> Non
         async with asyncio.timeout(LIMIT_S):
             async with Centre(folder / "ours", _table(), say=say) as centre:
                 await Bench(centre, console, figures, quick=quick).run(folder / "bare")
-            for part in (publish, lag, catchup):
+            for part in (publish, lag, catchup, listeners, pickup, pages, scoreboard):
                 console.print(f"{part.__name__.rpartition('.')[2]}:")
                 report.add(figures, await part.measure(folder / part.__name__, say, quick=quick))
     console.print("decide, verify")

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from callrouter.calls.menu import menu_data
 from demo.centre import Centre
-from demo.softphone import Answer, NotInTime, PhoneCall, Softphone, SoftphoneError
+from demo.softphone import NET_S, Answer, NotInTime, PhoneCall, Softphone, SoftphoneError
 
 PROBES: Final = 1000
 SILENT: Final = 200
@@ -21,9 +21,7 @@ GARBAGE_BYTES: Final = 1_000_000
 LASTS_S: Final = 4.0
 """The probes are spread over this time, so that every call of the first twenty meets some."""
 _BATCHES: Final = 40
-_CONNECT_S: Final = 5.0
 _CHUNK: Final = 16_384
-_INCIDENTS_S: Final = 10.0
 _APART_S: Final = 0.1
 """Ten calls a second."""
 _TALK_S: Final = 0.5
@@ -125,14 +123,14 @@ async def flood(host: str, port: int) -> Flood:
 
 
 async def _open(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    return await asyncio.wait_for(asyncio.open_connection(host, port), _CONNECT_S)
+    return await asyncio.wait_for(asyncio.open_connection(host, port), NET_S)
 
 
 async def _probe(host: str, port: int) -> None:
     _, writer = await _open(host, port)
     writer.close()
     with contextlib.suppress(OSError):
-        await asyncio.wait_for(writer.wait_closed(), _CONNECT_S)
+        await asyncio.wait_for(writer.wait_closed(), NET_S)
 
 
 async def _probes(host: str, port: int) -> int:
@@ -154,7 +152,7 @@ async def _garbage(host: str, port: int) -> int:
             while sent < GARBAGE_BYTES:
                 piece = random_bytes.randbytes(min(_CHUNK, GARBAGE_BYTES - sent))
                 writer.write(piece)
-                await asyncio.wait_for(writer.drain(), _CONNECT_S)
+                await asyncio.wait_for(writer.drain(), NET_S)
                 sent += len(piece)
         except OSError:
             continue
@@ -179,22 +177,20 @@ async def _call(centre: Centre, caller: Softphone, agency: Softphone, number: st
     invited = pressed = time.monotonic()
     try:
         call = await caller.dial(centre.number, user=number)
-        await call.until_answered(within=5)
-        await call.until_hears_speech(within=5)
+        await call.until_answered()
+        await call.until_hears_speech()
         await call.digits(digit)
         pressed = time.monotonic()
-        other = await _incoming(agency, number, within=5)
-        human, _ = await asyncio.gather(
-            call.until_hears(agency.tone_hz, within=15), other.until_hears(caller.tone_hz, within=15)
-        )
+        other = await _incoming(agency, number, within=NET_S)
+        human, _ = await asyncio.gather(call.until_hears(agency.tone_hz), other.until_hears(caller.tone_hz))
         still = time.monotonic() + _TALK_S
         await asyncio.gather(
-            call.until_hears(agency.tone_hz, within=_TALK_S + 2, since=still),
-            other.until_hears(caller.tone_hz, within=_TALK_S + 2, since=still),
+            call.until_hears(agency.tone_hz, since=still),
+            other.until_hears(caller.tone_hz, since=still),
         )
         heard, told = call.report().tones, other.report().tones
         await call.hangup()
-        await other.until_ended(within=5)
+        await other.until_ended()
     except (NotInTime, SoftphoneError, TimeoutError) as error:
         return FloodCall(number, invited, pressed, wrong=str(error).splitlines()[0][:200] or type(error).__name__)
     wrong = "" if heard == {agency.tone_hz} and told == {caller.tone_hz} else f"heard {heard}, told {told}"
@@ -213,13 +209,13 @@ async def _incoming(agency: Softphone, number: str, *, within: float) -> PhoneCa
 
 
 async def wrong_incidents(centre: Centre, numbers: Sequence[str], category: str) -> list[str]:
-    """Return what is wrong with the incidents of these callers, once their calls have ended or after _INCIDENTS_S.
+    """Return what is wrong with the incidents of these callers, once their calls have ended or after NET_S.
 
     Each must have exactly one: of that category, with a talk, and served by the service, not by the failsafe.
     """
     found: list[dict[str, Any]] = []
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_INCIDENTS_S):
+        async with asyncio.timeout(NET_S):
             while len(found) < len(numbers) or not all(_ended(incident) for incident in found):
                 await asyncio.sleep(0.2)
                 found = await _incidents_of(centre, set(numbers))

@@ -22,15 +22,14 @@ from typing import Final
 
 from callrouter.asterisk.pbx import loader_command
 from callrouter.errors import OperatorError
-from tests.pbx.sipp import render
+from tests.pbx.sipp import render, until_bound
 
 DIGIT_FROM_MS, DIGIT_TO_MS = 1000, 1400
 """When the digit is pressed, after the 200: spread, so that it does not always meet another call's INVITE, and not
 before the menu speaks: Asterisk's Answer() waits up to 500 ms for the caller's first RTP, and SIPp sends none."""
 TALK_MS: Final = 300
 MOST: Final = 100_000
-_LISTENS_S: Final = 0.3
-_STOP_S: Final = 3.0
+_STOP_S: Final = 15.0
 _BLOCK: Final = re.compile(
     r"^-{20,} (?P<at>\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d\.\d{6})Z?\n"
     r"UDP message (?P<way>sent|received)[^\n]*\n\s*(?P<method>[A-Z]+) sip:"
@@ -108,7 +107,6 @@ async def calls(
         try:
             for agency, address in agencies.items():
                 running.append(await start(sipp, folder, agency, render("uas_ring_forever.xml", {}), address, []))
-            await asyncio.sleep(_LISTENS_S)
             arguments = ["-s", "112", "-r", f"{rate:g}", "-l", str(min(most, 5_000)), "-m", str(most), pbx]
             caller = await start(sipp, folder, ".caller", caller_scenario(prefix, digit), (caller_host, 0), arguments)
             running.append(caller)
@@ -155,7 +153,7 @@ def caller_scenario(prefix: str, digit: str) -> str:
 async def start(
     sipp: Sequence[str], folder: Path, name: str, scenario: str, address: Address, arguments: Sequence[str]
 ) -> Process:
-    """Start a SIPp that logs its messages into ``<name>.log``; port 0 takes a free one."""
+    """Start a SIPp that logs its messages into ``<name>.log``, and listens; port 0 takes a free one."""
     script = folder / f"{name}.xml"
     script.write_text(scenario, encoding="utf-8")
     host, port = address
@@ -163,9 +161,16 @@ async def start(
     command += ["-p", str(port)] if port else []
     command += ["-trace_msg", "-message_file", str(folder / f"{name}.log")]
     with (folder / f"{name}.err").open("wb") as said:
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             *command, *arguments, stdin=DEVNULL, stdout=DEVNULL, stderr=said, cwd=folder
         )
+    try:
+        if port:
+            await until_bound(process, host, port)
+    except BaseException:
+        await stop(process)
+        raise
+    return process
 
 
 async def stop(process: Process) -> None:
