@@ -103,6 +103,7 @@ async def _lane(stage: Stage, n: int, k: int, lane: Lane) -> list[Result]:
 async def _on_duty(stage: Stage, phase: Phase) -> None:
     for key in phase.on_duty:
         await stage[key].register()
+        await stage.centre.until_reachable(key)
         stage.tell(key, "comes on duty")
     if stage.broken == "operators":
         for key in phase.on_duty:
@@ -131,7 +132,7 @@ async def _afterwards(stage: Stage, results: list[Result]) -> None:
         stage.console.print("\n[bold]the service is back[/bold]")
     for number in stage.rung:
         try:
-            await stage.centre.incident_of(number, within=5)
+            await stage.centre.incident_of(number)
         except Exception as error:  # noqa: BLE001 - the verdict tells all of them
             results.append((f"incident of {number}", None, in_a_line(error)))
             return

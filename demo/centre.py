@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -20,10 +21,10 @@ from ruamel.yaml import YAML
 from callrouter import prepare, settings
 from callrouter.asterisk.pbx import Pbx, find
 from demo.addresses import SIP_PORT, Addresses, free_ports
-from demo.softphone import Account, Softphone
+from demo.softphone import NET_S, Account, Softphone
 
-READY_S: Final = 30.0
-STOP_S: Final = 15.0
+READY_S: Final = 60.0
+STOP_S: Final = NET_S
 _PBX_HOST: Final = 1
 _FIRST_TRUNK: Final = 10
 _FIRST_OPERATOR: Final = 100
@@ -77,7 +78,7 @@ class Centre:
                 self.pbx = await self._prefixed_pbx()
             await self.pbx.start()
             self._http = aiohttp.ClientSession(
-                f"http://127.0.0.1:{self.settings.api_port}", timeout=aiohttp.ClientTimeout(total=10)
+                f"http://127.0.0.1:{self.settings.api_port}", timeout=aiohttp.ClientTimeout(total=NET_S)
             )
             await self.start_service()
         except BaseException:
@@ -149,7 +150,7 @@ class Centre:
             f"CALLROUTER_{name.upper()}": _as_text(getattr(self.settings, name))
             for name in type(self.settings).model_fields
             if name not in {"timers", "database_url", "agi_peers", "ami_peers"}
-            and getattr(self.settings, name) is not None
+            and getattr(self.settings, name) not in (None, ())
         }
         values["CALLROUTER_DATABASE_URL"] = self.settings.database
         for name in settings.Timers.model_fields:
@@ -261,7 +262,28 @@ class Centre:
         )
         if register:
             await phone.register()
+            await self.until_reachable(key)
         return phone
+
+    async def until_reachable(self, *operators: str, reachable: bool = True) -> None:
+        """Wait until the PBX's queues hold these operators' telephones for such as can be rung (or cannot).
+
+        The PBX confirms a registration first and tells its queues a moment later. Raises TimeoutError.
+        """
+        async with asyncio.timeout(NET_S):
+            while await self._can_be_rung(operators) != [{reachable}] * len(operators):
+                await asyncio.sleep(0.05)
+
+    async def _can_be_rung(self, operators: Sequence[str]) -> list[set[bool]]:
+        """Return what is said of each telephone: by the queues that its operator is in, by itself where in none."""
+        shown = await self.pbx.rx("queue show")
+        for key in operators:
+            if f"(PJSIP/{key})" not in shown:
+                shown += await self.pbx.rx(f"pjsip show endpoint {key}")
+        told = [
+            re.findall(rf"^.*(?:Endpoint: +{key}\b|\(PJSIP/{key}\)).*$", shown, re.MULTILINE) for key in operators
+        ]
+        return [{not re.search("Unavailable|Invalid|Unknown", line) for line in lines} for lines in told]
 
     # ------------------------------------------------------------------ what the service says
     async def get(self, path: str, **query: str) -> tuple[int, Any]:
@@ -297,18 +319,19 @@ class Centre:
             raw = await answer.read()
             return answer.status, answer.headers.get("ETag", ""), json.loads(raw) if raw else None
 
-    async def incidents(self) -> list[dict[str, Any]]:
-        """Return all incidents (the newest 200), newest first, each whole."""
+    async def incidents(self, *numbers: str | None) -> list[dict[str, Any]]:
+        """Return the incidents of these callers (none: all) among the newest 200, newest first, each whole."""
         _, page = await self.get("/api/v1/incidents", limit="200")
-        return [(await self.get(f"/api/v1/incidents/{item['id']}"))[1] for item in page["items"]]
+        wanted = [item for item in page["items"] if not numbers or item["caller_number"] in numbers]
+        return [(await self.get(f"/api/v1/incidents/{item['id']}"))[1] for item in wanted]
 
-    async def incident_of(self, number: str | None, *, within: float = 8.0, ended: bool = True) -> dict[str, Any]:
+    async def incident_of(self, number: str | None, *, within: float = NET_S, ended: bool = True) -> dict[str, Any]:
         """Return the newest incident of a caller's number, once its call has ended (or at once)."""
         seen: list[dict[str, Any]] = []
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):
                 while True:
-                    seen = [i for i in await self.incidents() if i["calls"] and i["calls"][0]["number"] == number]
+                    seen = [i for i in await self.incidents(number) if i["calls"]]
                     if seen and (not ended or seen[0]["calls"][0]["ended_at"] is not None):
                         return seen[0]
                     await asyncio.sleep(0.05)
@@ -326,4 +349,6 @@ class Centre:
 def _as_text(value: Any) -> str:
     if isinstance(value, tuple):
         return ",".join(str(one) for one in value)
+    if isinstance(value, dict):
+        return ",".join(f"{name}={one}" for name, one in value.items())
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -7,6 +7,8 @@ set -eu
 
 use=$1
 shift
+# Python is started anew dozens of times: for the service, its workers, each telephone. Compiled once is enough.
+unset PYTHONDONTWRITEBYTECODE
 if [ "$use" = test ] || ! system_pbx; then
     CALLROUTER_PBX_ROOT=$ROOT/.pbx
     export CALLROUTER_PBX_ROOT

@@ -1,37 +1,51 @@
 """The order of the files: those with a PBX wait more than they compute, the others compute; together they use it all.
 
-Files go to the processes in this order (`make test` keeps xdist from sorting them by their number of tests, which
-would leave the longest for the end).
+Files go to the processes in this order (`make test` keeps xdist from sorting them by itself: it knows one kind only,
+and the longest of those that wait would be left for the end).
 """
 
 from __future__ import annotations
 
-import hashlib
 from itertools import groupby
 from pathlib import Path
+from typing import Final
 
 import pytest
 
-WAITING = {"pbx", "chaos"}
-BEFORE_THE_END = 0.85
+HERE: Final = Path(__file__).parent
+WAITING: Final = {HERE / "pbx", HERE / "chaos"}
+BEFORE_THE_END: Final = 0.85
 """Part of the others by which every waiting file has begun: one that begins last would run on alone."""
+FEW_BUT_LONG: Final = {HERE / "chaos"}
+"""Folders whose few tests last for minutes: they come first."""
+OF_A_FILE: Final = 10
+"""So many tests does it take to start what a file needs."""
+
+Files = list[tuple[Path, list[pytest.Item]]]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mix the files that wait with those that compute, each kind in an order that their names alone decide."""
+    """Mix the files that wait with those that compute, the long ones first, so that no process ends long before the
+    others. How long a file lasts, its number of tests tells well enough; the same order in every process.
+    """
     files = [(path, list(tests)) for path, tests in groupby(items, key=lambda item: item.path)]
-    waiting = sorted((path for path, _ in files if waits(path)), key=_drawn)
-    others = sorted((path for path, _ in files if not waits(path)), key=_drawn)
-    place = {path: BEFORE_THE_END * n / len(waiting) for n, path in enumerate(waiting)}
-    place |= {path: n / len(others) for n, path in enumerate(others)}
+    place = _places([file for file in files if waits(file[0])], BEFORE_THE_END)
+    place |= _places([file for file in files if not waits(file[0])], 1.0)
     files.sort(key=lambda file: place[file[0]])
     items[:] = [test for _, tests in files for test in tests]
 
 
 def waits(path: Path) -> bool:
     """Return whether a file's tests have a PBX, or many processes, of their own."""
-    return path.parent.name in WAITING
+    return path.parent in WAITING
 
 
-def _drawn(path: Path) -> str:
-    return hashlib.sha256(f"{path.parent.name}/{path.name}".encode()).hexdigest()
+def _places(files: Files, end: float) -> dict[Path, float]:
+    """Return where each file begins between 0 and `end`: after as large a part of its kind as lies before it."""
+    ordered = sorted(files, key=lambda file: (file[0].parent not in FEW_BUT_LONG, -len(file[1]), file[0]))
+    total = sum(len(tests) + OF_A_FILE for _, tests in ordered)
+    before, place = 0, {}
+    for path, tests in ordered:
+        place[path] = end * before / total
+        before += len(tests) + OF_A_FILE
+    return place

@@ -7,6 +7,7 @@ from demo.softphone.call import PhoneCall
 from demo.softphone.deadpeer import DeadPeer
 from demo.softphone.hearing import SPEECH
 from demo.softphone.model import (
+    NET_S,
     Account,
     Answer,
     Behaviour,
@@ -22,6 +23,7 @@ from demo.softphone.phone import Softphone
 from demo.softphone.tones import TONES
 
 __all__ = [
+    "NET_S",
     "SPEECH",
     "TONES",
     "Account",

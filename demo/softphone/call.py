@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from demo.softphone.hearing import SPEECH
-from demo.softphone.model import CallReport, NotInTime, Remote, Span
+from demo.softphone.model import NET_S, CallReport, NotInTime, Remote, Span
 from demo.softphone.tones import check_tone
 from demo.softphone.wire import Message
 
@@ -68,34 +68,34 @@ class PhoneCall:
         """Presses keys (RFC 4733), 100 ms each, with pauses of 120 ms, or of 20 ms when fast."""
         await self._phone.order("digits", call=self.number, keys=keys, fast=fast, limit=_DIGITS_S)
 
-    async def until_ringing(self, within: float) -> float:
+    async def until_ringing(self, within: float = NET_S) -> float:
         """When the first 180 or 183 came."""
         await self._until(lambda: "ringing" in self._times, within, "ringing")
         return self._times["ringing"]
 
-    async def until_answered(self, within: float) -> float:
+    async def until_answered(self, within: float = NET_S) -> float:
         """When the 200 came. NotInTime at once if the call is refused instead."""
         await self._until(lambda: "answered" in self._times, within, "an answer")
         return self._times["answered"]
 
-    async def until_ended(self, within: float) -> CallReport:
+    async def until_ended(self, within: float = NET_S) -> CallReport:
         """The report of the call once it is over."""
         await self._until(lambda: self.ended, within, "the end")
         return self.report()
 
-    async def until_hears(self, tone_hz: int, within: float, *, since: float | None = None) -> float:
+    async def until_hears(self, tone_hz: int, within: float = NET_S, *, since: float | None = None) -> float:
         """When the tone was heard first; with `since` (monotonic s, may be to come), once it is heard after that."""
         return await self._until_sound(check_tone(tone_hz), within, since)
 
-    async def until_hears_speech(self, within: float, *, since: float | None = None) -> float:
+    async def until_hears_speech(self, within: float = NET_S, *, since: float | None = None) -> float:
         """When a sound was heard first that is no agent's tone: a prompt, music, ringing."""
         return await self._until_sound(SPEECH, within, since)
 
-    async def until_stops_hearing(self, tone_hz: int, within: float) -> None:
+    async def until_stops_hearing(self, tone_hz: int, within: float = NET_S) -> None:
         """Once the tone is not heard any more."""
         await self._until(lambda: tone_hz not in self.hearing, within, f"the end of {tone_hz} Hz", also_ended=True)
 
-    async def until_digits(self, keys: str, within: float) -> None:
+    async def until_digits(self, keys: str, within: float = NET_S) -> None:
         """Once the other side has pressed these keys, in this order, whatever came before."""
         await self._until(lambda: self.report().digits_text.endswith(keys), within, f"the digits {keys}")
 

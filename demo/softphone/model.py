@@ -4,9 +4,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from demo.softphone.hearing import SPEECH
+
+NET_S: Final = 30.0
+"""The limit of a wait that measures nothing: however busy the machine is, what has not come by then does not come."""
 
 
 class SoftphoneError(Exception):

@@ -16,13 +16,13 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from demo.softphone.call import PhoneCall
-from demo.softphone.model import Account, Behaviour, NotInTime, Remote, SoftphoneError, behaviour_to_json
+from demo.softphone.model import NET_S, Account, Behaviour, NotInTime, Remote, SoftphoneError, behaviour_to_json
 from demo.softphone.tones import check_tone
 from demo.softphone.wire import FOLDER_VARIABLE, Message, checked, quoted_name, split_uri
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
-_START_S: Final = 10.0
-_ORDER_S: Final = 6.0
+_START_S: Final = NET_S
+_ORDER_S: Final = NET_S
 _STOP_S: Final = 4.0
 _TAIL_LINES: Final = 400
 _LINE_BYTES: Final = 1 << 20
@@ -100,11 +100,11 @@ class Softphone:
         """The next INVITE gets the first, the one after it the second; the last is for all that follow."""
         await self._order("behave", script=[behaviour_to_json(behaviour) for behaviour in script])
 
-    async def register(self, within: float = 5.0) -> None:
+    async def register(self, within: float = NET_S) -> None:
         """Registers the account. SoftphoneError tells what the registrar answered."""
         await self._order("register", within_s=within, limit=within + 1)
 
-    async def unregister(self, within: float = 5.0) -> None:
+    async def unregister(self, within: float = NET_S) -> None:
         """Takes the registration back."""
         await self._order("unregister", within_s=within, limit=within + 1)
 
@@ -130,7 +130,7 @@ class Softphone:
         )
         return self._calls[done["call"]]
 
-    async def until_incoming(self, within: float) -> PhoneCall:
+    async def until_incoming(self, within: float = NET_S) -> PhoneCall:
         """The next incoming call that was not handed out yet; what its behaviour does goes on meanwhile."""
         try:
             return await asyncio.wait_for(self._incoming.get(), within)

@@ -76,7 +76,7 @@ async def _passed_on(stage: Stage, number: str, digits: str) -> Joined:
     call = await stage.dial(number, "dials 112")
     operator, theirs, human = await _somebody(stage, call, number, since=call.report().invited_s)
     await theirs.digits("*2")
-    await theirs.until_hears_speech(within=5)
+    await theirs.until_hears_speech()
     await theirs.digits(digits)
     stage.tell(operator.name, f"passes on with *2 and {digits}")
     phone, _, _ = await _somebody(stage, call, number, since=time.monotonic())

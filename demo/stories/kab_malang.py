@@ -88,8 +88,8 @@ async def police_hand_over_to_us(stage: Stage, number: str) -> Times:
     """The police's centre calls us: an operator at once, without a menu."""
     call = await stage.dial(number, "calls from 110", phone=stage["polri"])
     operator = await stage.rings(stage["op1"], 15, number)
-    human = await call.until_hears(stage["op1"].tone_hz, within=8)
-    await operator.until_hears(stage["polri"].tone_hz, within=5)
+    human = await call.until_hears(stage["op1"].tone_hz)
+    await operator.until_hears(stage["polri"].tone_hz)
     stage.tell("op1", "talks with the police; each hears the other")
     await call.hangup()
     await stage.incident(
@@ -125,7 +125,7 @@ async def message(stage: Stage, number: str) -> Times:
             await asyncio.sleep(0.05)
     stage.tell(number, "leaves a message")
     await call.digits("#")
-    await call.until_ended(within=15)
+    await call.until_ended()
     incident = await stage.incident(number, outcome="recorded", callback=True)
     recording = spool / incident["calls"][0]["recording"]
     seconds = (recording.stat().st_size - 44) / 16_000
@@ -141,10 +141,10 @@ async def service_killed_while_they_talk(stage: Stage, number: str) -> Times:
     await stage.centre.signal_service(signal.SIGKILL)
     killed = time.monotonic()
     stage.tell("service", "is killed with -9")
-    await call.until_hears(stage["damkar"].tone_hz, within=3, since=killed + 1)
+    await call.until_hears(stage["damkar"].tone_hz, since=killed + 1)
     stage.tell("damkar", "still talks with the caller one second later")
     await call.hangup()
-    await call.until_ended(within=5)
+    await call.until_ended()
     return Times.of(call, human, "talk went on")
 
 

@@ -17,7 +17,7 @@ async def forest_fire(stage: Stage, number: str) -> Times:
     call = await stage.ring_112(number, "2")
     own = await stage.rings(stage["bpbd"], 5, number)
     taken = await stage.rings(neighbour, 12, number)
-    await own.until_ended(within=2)
+    await own.until_ended()
     stage.tell("bpbd", "has not answered, and rings no more")
     await stage.told(taken, neighbour)
     human = await stage.talk(call, taken, neighbour)
@@ -41,8 +41,8 @@ async def neighbour_hands_over(stage: Stage, number: str) -> Times:
     neighbour = stage["kab-malang"]
     call = await stage.dial(number, "calls from the neighbour's centre", phone=neighbour)
     operator = await stage.rings(stage["op1"], 6, number)
-    human = await call.until_hears(stage["op1"].tone_hz, within=8)
-    await operator.until_hears(neighbour.tone_hz, within=5)
+    human = await call.until_hears(stage["op1"].tone_hz)
+    await operator.until_hears(neighbour.tone_hz)
     stage.tell("op1", "talks with the neighbour; each hears the other")
     await call.hangup()
     await stage.incident(

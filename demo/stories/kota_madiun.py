@@ -70,7 +70,7 @@ async def _shift_rings(stage: Stage, number: str, version: int, note: str) -> Ti
     call = await stage.ring_112(number, "4")
     four = await stage.ring_together([stage[key] for key in MORNING], 8, number)
     human = await stage.talk(call, four[1], stage["op2"])
-    await asyncio.gather(*(one.until_ended(within=3) for n, one in enumerate(four) if n != 1))
+    await asyncio.gather(*(one.until_ended() for n, one in enumerate(four) if n != 1))
     stage.tell("op1, op3, op4", "ring no more")
     await call.hangup()
     await stage.incident(

@@ -16,7 +16,7 @@ async def passed_on(stage: Stage, number: str) -> Times:
     call, operator, human = await _operator_first(stage, number)
     hospital = await _pass_on(stage, operator, "3", number)
     since = time.monotonic()
-    await operator.until_ended(within=5)
+    await operator.until_ended()
     stage.tell("op1", "is free")
     await stage.told(hospital, rsud)
     await stage.talk(call, hospital, rsud, since=since)
@@ -26,7 +26,7 @@ async def passed_on(stage: Stage, number: str) -> Times:
         raise WentWrong("the first caller has lost the hospital while the operator took the next call")
     await call.hangup()
     await other.hangup()
-    await second.until_ended(within=5)
+    await second.until_ended()
     await stage.incident(
         number,
         category="health",
@@ -66,7 +66,7 @@ async def _pass_on(stage: Stage, operator: PhoneCall, digit: str, number: str, *
     """The operator dials *2, hears what is asked of him, and presses the digit of the category."""
     await operator.digits("*2")
     stage.tell("op1", "dials *2")
-    await operator.until_hears_speech(within=5)
+    await operator.until_hears_speech()
     await operator.digits(digit)
     stage.tell("op1", f"is asked where to, and presses {digit}")
     return await stage.rings(stage[agency], 6, number)

@@ -15,6 +15,15 @@ from tests.pbx.rig import SHORT_TIMERS, Rig, fresh, leftovers, short_clips
 from tests.pbx.tables import table
 
 _numbers = count(1)
+WHOLE_TEST_S = 300
+"""The limit of a test with its fixtures, a net: on a busy machine a centre alone takes a minute to start."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests of this folder that limit, where they have none of their own."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(WHOLE_TEST_S))
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

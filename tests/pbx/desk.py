@@ -22,7 +22,7 @@ from callrouter.routing.table import RoutingTable
 from demo.addresses import SIP_PORT
 from demo.centre import Centre
 from demo.clips import quick_clips
-from demo.softphone import Softphone
+from demo.softphone import NET_S, Softphone
 from tests.pbx.rig import SHORT_TIMERS
 
 Document = dict[str, Any]
@@ -200,7 +200,7 @@ class Desk:
         async def is_shown() -> bool:
             return await self.shown() == await self.in_force()
 
-        await until(is_shown, within=10)
+        await until(is_shown)
 
     def files(self) -> dict[str, bytes]:
         """Return what the PBX reads at its start."""
@@ -238,14 +238,14 @@ class Desk:
     async def one_call(self) -> tuple[int, str, str]:
         """Call once; return the version, the category and the agency that it met."""
         async with self.calls(10, most=1) as calls:
-            await calls.until_done(10)
+            await calls.until_done(NET_S)
         (number,) = calls.invited
         incident = (await self.incidents([number]))[number]
         (call,) = incident["calls"]
         (agency,) = [key for key in AGENCIES if number in calls.reached[key]]
         return call["version"], incident["category"], agency
 
-    async def incidents(self, numbers: list[str], within: float = 20.0) -> dict[str, Document]:
+    async def incidents(self, numbers: list[str], within: float = NET_S) -> dict[str, Document]:
         """Return the incident of each caller, once their calls have ended; each has exactly one, with one call."""
         wanted = set(numbers)
         rows: list[Document] = []
@@ -261,8 +261,13 @@ class Desk:
         return {incident["caller_number"]: incident for incident in whole}
 
     async def _rows(self) -> list[Document]:
-        _, page = await self.centre.get("/api/v1/incidents", limit="200")
-        rows: list[Document] = page["items"]
+        """Return all incidents, as the list has them: there may be more than a page of them."""
+        rows: list[Document] = []
+        more: dict[str, str] | None = {}
+        while more is not None:
+            _, page = await self.centre.get("/api/v1/incidents", limit="200", **more)
+            rows += page["items"]
+            more = {"after": page["next"]} if page["next"] else None
         return rows
 
 
@@ -275,7 +280,7 @@ def met(table_: RoutingTable, call: Document) -> tuple[str, str, str]:
     return category or "", plan.route or "", encode(plan)
 
 
-async def until(test: Callable[[], Awaitable[bool]], *, within: float) -> None:
+async def until(test: Callable[[], Awaitable[bool]], *, within: float = NET_S) -> None:
     """Wait until `test` holds. Raises TimeoutError."""
     async with asyncio.timeout(within):
         while not await test():

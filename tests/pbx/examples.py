@@ -13,6 +13,7 @@ from rich.console import Console
 from callrouter.resources import resource
 from demo.__main__ import TIMERS, shortened
 from demo.centre import Centre
+from demo.softphone import NET_S
 from demo.stage import Cast, Stage
 from demo.stories import SHOWS
 from tests.pbx.rig import unexpected
@@ -28,6 +29,7 @@ async def playing(name: str, folder: Path, cast: Cast | None = None) -> AsyncIte
         stage = await Stage.make(centre, cast or SHOWS[name].cast, "", Console())
         for operator in stage.operators:
             await operator.register()
+            await centre.until_reachable(operator.name)
         yield stage
 
 
@@ -39,7 +41,7 @@ async def quiet_after(stage: Stage) -> AsyncIterator[Stage]:
     for calls in stage.rung.values():
         await stage.hang_up(calls)
     await stage.as_cast()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(NET_S):
         while "0 active channels" not in await stage.centre.pbx.rx("core show channels count"):
             await asyncio.sleep(0.05)
     assert unexpected(stage.centre.pbx.complaints()[before:]) == []

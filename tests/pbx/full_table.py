@@ -33,6 +33,10 @@ HARMLESS: Final[Document] = {
                     {"key": "qqdesk", "trunk": "qqline", "number": "0341900002"},
                     {"key": "qqphone", "trunk": "qqtelco", "number": "0341900003", "confirm": True},
                 ],
+                "notices": [
+                    {"key": "qqsystem", "channel": "webhook", "url": "https://qqsystem.example/112"},
+                    {"key": "qqmail", "channel": "email", "address": "qqmail@agency.example"},
+                ],
             }
         ],
         "operators": [{"key": "qqop1", "name": "qqsatu"}, {"key": "qqop2", "name": "qqdua"}],

@@ -23,12 +23,11 @@ from callrouter.asterisk.render import Credentials, read_secrets, render
 from callrouter.routing.table import RoutingTable
 from callrouter.vault import digests, new_operator_secret
 from demo.addresses import SIP_PORT, Addresses, free_ports
-from demo.softphone import Account, Softphone
+from demo.softphone import NET_S, Account, Softphone
 
 Document = dict[str, Any]
 PBX, TELCO, AGENCY, OTHER, OPERATOR = 1, 10, 11, 12, 100
 OPERATORS: Final = ("op1", "op2", "op3")
-CONNECTED_S: Final = 10.0
 
 
 class Ground:
@@ -97,7 +96,7 @@ class Ground:
     async def connect(self) -> None:
         """Log in with both users, and wait until that is done."""
         self._links = [asyncio.create_task(link.run()) for link in (self.hands, self.keeper)]
-        async with asyncio.timeout(CONNECTED_S):
+        async with asyncio.timeout(NET_S):
             while not (self.hands.connected and self.keeper.connected):
                 await asyncio.sleep(0.02)
 
@@ -222,7 +221,7 @@ class Peer(asyncio.DatagramProtocol):
         found = [request for request in self.requests if request.startswith(f"{method} ")]
         return list({f"{header(r, 'Call-ID')} {header(r, 'CSeq')}": r for r in found}.values())
 
-    async def until(self, test: Callable[[], object], *, within: float) -> None:
+    async def until(self, test: Callable[[], object], *, within: float = NET_S) -> None:
         """Wait until `test` holds."""
         async with asyncio.timeout(within):
             while not test():

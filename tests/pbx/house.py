@@ -153,10 +153,10 @@ class House:
         for digit, phone, tone in (("1", self.damkar, DAMKAR), ("0", self.op1, OP1)):
             phone.forget()
             call = await self.caller.dial(self.centre.number, user=f"{number}{digit}")
-            await call.until_answered(within=5)
-            await call.until_hears_speech(within=5)
+            await call.until_answered()
+            await call.until_hears_speech()
             await call.digits(digit)
-            other = await phone.until_incoming(within=10)
+            other = await phone.until_incoming()
             await talk(call, other, CALLER, tone)
             await call.hangup()
             incident = await self.centre.incident_of(f"{number}{digit}")

@@ -73,6 +73,7 @@ class Bank:
         self.ends = [[End(n * ends + m, _socket(host)) for m in range(ends)] for n, host in enumerate(hosts)]
         self._all = [end for some in self.ends for end in some]
         self._over = threading.Event()
+        self._late: list[tuple[float, float]] = []
         self._thread = threading.Thread(target=self._run, name="rtp", daemon=True)
 
     def __enter__(self) -> Self:
@@ -93,6 +94,10 @@ class Bank:
         """Return what each end heard from `since` to `until` (s, as time.time())."""
         return [[_heard(end.came.copy(), since, until) for end in some] for some in self.ends]
 
+    def stalled_s(self, since: float, until: float) -> float:
+        """Return the longest time that this side itself, whom a busy machine makes wait, let pass between packets."""
+        return max((late for at, late in self._late.copy() if since <= at <= until), default=0.0)
+
     def _run(self) -> None:
         with selectors.DefaultSelector() as ready:
             for end in self._all:
@@ -101,7 +106,9 @@ class Bank:
             while not self._over.is_set():
                 for key, _ in ready.select(max(0.0, due - time.monotonic())):
                     _take(key.data)
-                if time.monotonic() >= due:
+                late = time.monotonic() - due
+                if late >= 0:
+                    self._late.append((time.time(), late))
                     due += FRAME_S
                     for end in self._all:
                         _send(end)

@@ -33,7 +33,7 @@ _KEYS: Final[Mapping[str, str | bytes]] = {
     "from_user": "081234567890",
     "contact": "sip:302@127.0.0.1",
 }
-_STOP_S: Final = 3.0
+_STOP_S: Final = 15.0
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ async def sipp(
     calls: int = 1,
     rate: float = 10,
     prefix: Sequence[str] = ("sipp",),
-    within: float = 30,
+    within: float = 60,
 ) -> SippResult:
     """Makes `calls` calls at `rate` per second to target ("127.0.0.1:5060") and waits for the last to end.
 
@@ -123,14 +123,14 @@ async def sipp_server(
     keys: Mapping[str, str | bytes] | None = None,
     settings: Mapping[str, object] | None = None,
     prefix: Sequence[str] = ("sipp",),
-    within: float = 5,
+    within: float = 30,
 ) -> AsyncIterator[SippServer]:
     """An agency that refuses, rings for ever or keeps silent, at local_ip:port, until the block is left."""
     with tempfile.TemporaryDirectory(prefix="sipp-") as folder:
         process = await _start(Path(folder), scenario, local_ip, port, 0, [], keys or {}, settings or {}, prefix)
         server = SippServer(local_ip, port, process)
         try:
-            await _until_bound(process, local_ip, port, within)
+            await until_bound(process, local_ip, port, within)
             yield server
         finally:
             await _stop(process)
@@ -199,8 +199,8 @@ async def _stop(process: Process) -> None:
             await process.communicate()
 
 
-async def _until_bound(process: Process, host: str, port: int, within: float) -> None:
-    """Until the address is taken: by SIPp, for nobody else was there when we looked."""
+async def until_bound(process: Process, host: str, port: int, within: float = 30) -> None:
+    """Wait until the address is taken: by SIPp, for nobody else was there. SippError after `within` s."""
     deadline = asyncio.get_running_loop().time() + within
     while asyncio.get_running_loop().time() < deadline and process.returncode is None:
         try:

@@ -29,15 +29,15 @@ from cryptography.x509.oid import NameOID
 
 from callrouter.access.throttle import FREE_FAILURES
 from demo.centre import Centre
-from demo.softphone import Account, Softphone, SoftphoneError
+from demo.softphone import NET_S, Account, Softphone, SoftphoneError
 from tests.pbx.rig import short_clips
 from tests.pbx.test_duty import table
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-REVOKED_S: Final = 3.0
+REVOKED_S: Final = 10.0
 """So soon a token that was revoked elsewhere opens nothing any more."""
-CLI_S: Final = 60.0
+CLI_S: Final = 120.0
 PASSWORD: Final = "Hutan-Pinus-4711-Bromo"
 _names = itertools.count(1)
 
@@ -182,16 +182,25 @@ async def test_who_guesses_has_to_wait_and_others_have_not(centre: Centre) -> No
     wrong = f"cr_00000000_{'A' * 43}"
     for _ in range(FREE_FAILURES):
         assert (await bare(centre, "GET", "/api/v1/draft", source="127.0.0.66", token=wrong))[0] == 401
-    status, headers, answer = await bare(centre, "GET", "/api/v1/draft", source="127.0.0.66", token=wrong)
-    assert (status, answer["code"]) == (429, "throttled")
-    assert 1 <= int(headers["Retry-After"]) <= 2
+    waits = [await turned_away(centre, wrong)]
     assert (await bare(centre, "GET", "/api/v1/draft", source="127.0.0.67", token=wrong))[0] == 401
     assert (await bare(centre, "GET", "/api/v1/draft", source="127.0.0.66", token=right))[0] == 200
     assert (await bare(centre, "GET", "/livez", source="127.0.0.66"))[0] == 200
-    await asyncio.sleep(int(headers["Retry-After"]))
-    assert (await bare(centre, "GET", "/api/v1/draft", source="127.0.0.66", token=wrong))[0] == 401
-    longer = await bare(centre, "GET", "/api/v1/draft", source="127.0.0.66", token=wrong)
-    assert (longer[0], int(longer[1]["Retry-After"]) > 1) == (429, True)
+    while waits[-1] <= waits[0]:
+        assert len(waits) < 5, waits
+        await asyncio.sleep(waits[-1])
+        assert (await bare(centre, "GET", "/api/v1/draft", source="127.0.0.66", token=wrong))[0] == 401
+        waits.append(await turned_away(centre, wrong))
+
+
+async def turned_away(centre: Centre, wrong: str) -> int:
+    """Guess until that is not even looked at; return how long to wait (s). Of a wait, a slow question is a part."""
+    for _ in range(5):
+        status, headers, answer = await bare(centre, "GET", "/api/v1/draft", source="127.0.0.66", token=wrong)
+        if status != 401:
+            assert (status, answer["code"]) == (429, "throttled")
+            return int(headers["Retry-After"])
+    raise AssertionError("whoever guesses is never turned away")
 
 
 # ---------------------------------------------------------------- the audit trail
@@ -233,7 +242,7 @@ async def test_row_that_was_changed_is_missing_or_was_cut_off_is_named(
     await centre.stop_service()
     await centre.start_service()
     last = newest(centre)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(NET_S):
         while not any(line.startswith(f"{last} ") for line in centre.settings.audit_heads.read_text().splitlines()):
             await asyncio.sleep(0.05)
     assert stat.S_IMODE(centre.settings.audit_heads.stat().st_mode) == 0o600
@@ -410,7 +419,7 @@ async def test_service_with_a_certificate_speaks_https_alone_and_the_command_lin
 
 
 async def _until_ready(centre: Centre, session: aiohttp.ClientSession) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(NET_S):
         while True:
             with contextlib.suppress(aiohttp.ClientConnectionError):
                 async with session.get("/readyz") as answer:

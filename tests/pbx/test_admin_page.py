@@ -172,10 +172,10 @@ class Scene:
         self.pressed += 1
         number, before = f"081234500{self.pressed:02d}", len(other.calls)
         call = await self.citizen.dial(self.centre.number, user=number)
-        await call.until_answered(within=5)
-        await call.until_hears_speech(within=5)
+        await call.until_answered()
+        await call.until_hears_speech()
         await call.digits("3")
-        agency = await expected.until_incoming(within=10)
+        agency = await expected.until_incoming()
         await talk(call, agency, TELCO, expected.tone_hz)
         await self._hung_up(call)
         assert len(other.calls) == before
@@ -184,7 +184,7 @@ class Scene:
 
     async def _hung_up(self, call: PhoneCall) -> None:
         await call.hangup()
-        await call.until_ended(within=5)
+        await call.until_ended()
 
     async def restarted(self, **settings: Any) -> None:
         """Start the service anew with other settings, as the page says."""

@@ -8,11 +8,18 @@ from typing import Any
 
 import pytest
 
-from demo.softphone import Answer, DeadPeer, Reject, RingOnly
+from demo.softphone import NET_S, Answer, DeadPeer, Reject, RingOnly
 from tests.pbx.rig import BPBD, CALLER, DAMKAR, OP1, SELULER, SUNYI, TOLD_S, Rig, sipp_command, talk
 from tests.pbx.sipp import sipp_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+AT_ONCE_S = 2.0
+"""Not when somebody's time to ring is over, which is 5 s or more; a busy machine may take a while."""
+SEEN_S = 0.8
+"""What is told and what a telephone saw may differ by less than it takes to tell an agency what a call is about."""
+LATE_S = 2.0
+"""A busy machine is late with a time-out; the next longer one there is more than this away."""
 
 
 def call_of(incident: dict[str, Any]) -> dict[str, Any]:
@@ -34,12 +41,12 @@ def longest_silence_s(call: Any, until_s: float) -> float:
 
 async def test_digit_during_the_prompt_brings_caller_and_agency_together(rig: Rig, number: str) -> None:
     call = await rig.press(number, "1")
-    agency = await rig.damkar.until_incoming(within=5)
-    told = await agency.until_hears_speech(within=5)
+    agency = await rig.damkar.until_incoming()
+    told = await agency.until_hears_speech()
     await talk(call, agency, CALLER, DAMKAR)
-    assert told < await agency.until_hears(CALLER, within=1)
+    assert told < await agency.until_hears(CALLER)
     await call.hangup()
-    await agency.until_ended(within=5)
+    await agency.until_ended()
 
     assert call.report().tones == {DAMKAR}
     assert agency.report().tones == {CALLER}
@@ -51,10 +58,10 @@ async def test_digit_during_the_prompt_brings_caller_and_agency_together(rig: Ri
 
 async def test_times_of_the_incident_are_those_that_the_telephones_saw(rig: Rig, number: str) -> None:
     call = await rig.press(number, "1")
-    agency = await rig.damkar.until_incoming(within=5)
-    joined = await call.until_hears(DAMKAR, within=10)
+    agency = await rig.damkar.until_incoming()
+    joined = await call.until_hears(DAMKAR)
     await call.hangup()
-    await agency.until_ended(within=5)
+    await agency.until_ended()
     stored = call_of(await rig.centre.incident_of(number))
     report = call.report()
 
@@ -68,13 +75,13 @@ async def test_times_of_the_incident_are_those_that_the_telephones_saw(rig: Rig,
         ("human_at", joined),
         ("ended_at", report.ended_s),
     ):
-        assert datetime.fromisoformat(stored[name]).timestamp() == pytest.approx(seen(at), abs=0.3), name
+        assert datetime.fromisoformat(stored[name]).timestamp() == pytest.approx(seen(at), abs=SEEN_S), name
 
 
 async def test_agency_busy_falls_to_its_alternate(rig: Rig, number: str) -> None:
     await rig.damkar.behave(Reject(486))
     call = await rig.press(number, "1")
-    agency = await rig.bpbd.until_incoming(within=5)
+    agency = await rig.bpbd.until_incoming()
     await talk(call, agency, CALLER, BPBD)
     await call.hangup()
     incident = await rig.centre.incident_of(number)
@@ -86,7 +93,7 @@ async def test_dead_agency_is_given_up_after_the_no_progress_time(rig: Rig, numb
     await rig.on_duty(rig.op1)
     async with DeadPeer(rig.centre.trunk_hosts["mati"], 5060) as dead:
         call = await rig.press(number, "6")
-        operator = await rig.op1.until_incoming(within=8)
+        operator = await rig.op1.until_incoming()
         await talk(call, operator, CALLER, OP1)
         await call.hangup()
         assert dead.received > 0
@@ -94,7 +101,7 @@ async def test_dead_agency_is_given_up_after_the_no_progress_time(rig: Rig, numb
     first, second = call_of(incident)["attempts"]
     assert (first["result"], second["result"]) == ("unavailable", "talked")
     spent = datetime.fromisoformat(first["ended_at"]) - datetime.fromisoformat(first["begun_at"])
-    assert spent.total_seconds() == pytest.approx(rig.centre.settings.timers.no_progress_s, abs=0.5)
+    assert 0 <= spent.total_seconds() - rig.centre.settings.timers.no_progress_s < LATE_S
 
 
 async def test_agency_that_answers_without_a_sound_is_followed_by_the_next_step(rig: Rig, number: str) -> None:
@@ -102,14 +109,14 @@ async def test_agency_that_answers_without_a_sound_is_followed_by_the_next_step(
     host = rig.centre.trunk_hosts["sipp"]
     async with sipp_server("uas_mute.xml", host, 5060, prefix=sipp_command(rig)):
         call = await rig.press(number, "8")
-        operator = await rig.op1.until_incoming(within=8)
+        operator = await rig.op1.until_incoming()
         await talk(call, operator, CALLER, OP1)
         await call.hangup()
     incident = await rig.centre.incident_of(number)
     first, second = call_of(incident)["attempts"]
     assert (first["result"], first["human_at"], second["result"]) == ("mute", None, "talked")
     spent = datetime.fromisoformat(first["ended_at"]) - datetime.fromisoformat(first["pickup_at"])
-    assert spent.total_seconds() == pytest.approx(rig.centre.settings.timers.first_media_s, abs=0.5)
+    assert 0 <= spent.total_seconds() - rig.centre.settings.timers.first_media_s < LATE_S
 
 
 async def test_progress_without_an_answer_ends_at_an_operator_and_the_caller_is_never_in_silence(
@@ -119,13 +126,13 @@ async def test_progress_without_an_answer_ends_at_an_operator_and_the_caller_is_
     phone = rig.sunyi
     await phone.behave(RingOnly())
     call = await rig.press(number, "7")
-    agency = await phone.until_incoming(within=5)
-    operator = await rig.op1.until_incoming(within=8)
-    joined = await call.until_hears(OP1, within=5)
-    await operator.until_hears(CALLER, within=5)
+    agency = await phone.until_incoming()
+    operator = await rig.op1.until_incoming()
+    joined = await call.until_hears(OP1)
+    await operator.until_hears(CALLER)
     assert longest_silence_s(call, joined) < 2.5
     assert SUNYI not in call.report().tones
-    await agency.until_ended(within=2)
+    await agency.until_ended()
     await call.hangup()
     assert results(await rig.centre.incident_of(number)) == [("sunyi/piket", "noanswer"), ("operators", "talked")]
 
@@ -134,9 +141,9 @@ async def test_ringing_out_ends_at_an_operator_and_the_caller_is_never_in_silenc
     await rig.on_duty(rig.op1)
     await rig.off(rig.damkar, rig.bpbd)
     call = await rig.press(number, "1")
-    operator = await rig.op1.until_incoming(within=12)
-    joined = await call.until_hears(OP1, within=5)
-    await operator.until_hears(CALLER, within=5)
+    operator = await rig.op1.until_incoming()
+    joined = await call.until_hears(OP1)
+    await operator.until_hears(CALLER)
     assert longest_silence_s(call, joined) < 2.5
     await call.hangup()
     assert results(await rig.centre.incident_of(number)) == [
@@ -149,13 +156,13 @@ async def test_ringing_out_ends_at_an_operator_and_the_caller_is_never_in_silenc
 async def test_caller_hanging_up_frees_the_ringing_agency_at_once(rig: Rig, number: str) -> None:
     await rig.off(rig.damkar)
     call = await rig.press(number, "1")
-    agency = await rig.damkar.until_incoming(within=5)
+    agency = await rig.damkar.until_incoming()
     await call.hangup()
-    left = (await call.until_ended(within=2)).ended_s
-    freed = (await agency.until_ended(within=2)).ended_s
+    left = (await call.until_ended()).ended_s
+    freed = (await agency.until_ended()).ended_s
     assert left is not None
     assert freed is not None
-    assert freed - left < 0.5
+    assert freed - left < AT_ONCE_S
     incident = await rig.centre.incident_of(number)
     assert (incident["state"], incident["outcome"], incident["callback"]) == ("abandoned", "abandoned", True)
     assert results(incident) == [("damkar/piket", "left")]
@@ -163,14 +170,14 @@ async def test_caller_hanging_up_frees_the_ringing_agency_at_once(rig: Rig, numb
 
 async def test_caller_hanging_up_frees_the_agency_that_is_being_told_at_once(rig: Rig, number: str) -> None:
     call = await rig.press(number, "1")
-    agency = await rig.damkar.until_incoming(within=5)
-    await agency.until_hears_speech(within=5)
+    agency = await rig.damkar.until_incoming()
+    await agency.until_hears_speech()
     await call.hangup()
-    left = (await call.until_ended(within=2)).ended_s
-    freed = (await agency.until_ended(within=3)).ended_s
+    left = (await call.until_ended()).ended_s
+    freed = (await agency.until_ended()).ended_s
     assert left is not None
     assert freed is not None
-    assert freed - left < 0.5
+    assert freed - left < AT_ONCE_S
     incident = await rig.centre.incident_of(number)
     assert incident["outcome"] == "abandoned"
     assert call_of(incident)["human_at"] is None
@@ -182,7 +189,7 @@ async def test_agency_that_hangs_up_at_once_is_followed_by_the_next_step(
 ) -> None:
     await rig.damkar.behave(Answer(0.1, hangup_after_s=after_s))
     call = await rig.press(number, "1")
-    agency = await rig.bpbd.until_incoming(within=12)
+    agency = await rig.bpbd.until_incoming()
     await talk(call, agency, CALLER, BPBD)
     await call.hangup()
     outcomes = results(await rig.centre.incident_of(number))
@@ -205,23 +212,23 @@ async def test_agency_that_redirects_or_refuses_leads_to_an_operator(
     host = rig.centre.trunk_hosts["sipp"]
     async with sipp_server(answer, host, 5060, keys={"contact": f"sip:112@{host}"}, prefix=sipp_command(rig)):
         call = await rig.press(number, "8")
-        operator = await rig.op1.until_incoming(within=5)
+        operator = await rig.op1.until_incoming()
         await talk(call, operator, CALLER, OP1)
         await call.hangup()
     incident = await rig.centre.incident_of(number)
     first, second = call_of(incident)["attempts"]
     assert (first["result"], (first["cause"] or "")[:7], second["result"]) == (result, cause, "talked")
-    assert len([i for i in await rig.centre.incidents() if i["caller_number"] == number]) == 1
+    assert len(await rig.centre.incidents(number)) == 1
 
 
 async def test_human_who_presses_1_wins_against_a_voicemail(rig: Rig, number: str) -> None:
     await rig.damkar.behave(Answer(0.1))
     await rig.seluler.behave(Answer(0.5, digits=((TOLD_S, "1"),)))
     call = await rig.press(number, "4")
-    machine = await rig.damkar.until_incoming(within=5)
-    human = await rig.seluler.until_incoming(within=5)
+    machine = await rig.damkar.until_incoming()
+    human = await rig.seluler.until_incoming()
     await talk(call, human, CALLER, SELULER)
-    await machine.until_ended(within=5)
+    await machine.until_ended()
     await call.hangup()
     assert call.report().tones == {SELULER}
     assert machine.report().tones == frozenset()
@@ -233,7 +240,7 @@ async def test_human_who_presses_1_wins_against_a_voicemail(rig: Rig, number: st
 async def test_nobody_pressing_1_goes_to_the_next_step(rig: Rig, number: str) -> None:
     await rig.on_duty(rig.op1)
     call = await rig.press(number, "4")
-    operator = await rig.op1.until_incoming(within=20)
+    operator = await rig.op1.until_incoming()
     await talk(call, operator, CALLER, OP1)
     await call.hangup()
     assert results(await rig.centre.incident_of(number))[0] == ("desa/mesin+desa/hp", "declined")
@@ -242,16 +249,16 @@ async def test_nobody_pressing_1_goes_to_the_next_step(rig: Rig, number: str) ->
 async def test_one_number_calling_twice_at_once_makes_two_incidents(rig: Rig, number: str) -> None:
     await rig.off(rig.bpbd)
     first, second = await asyncio.gather(rig.press(number, "1"), rig.press(number, "2"))
-    one = await rig.damkar.until_incoming(within=5)
-    await rig.bpbd.until_incoming(within=5)
-    await one.until_hears(CALLER, within=8)
+    one = await rig.damkar.until_incoming()
+    await rig.bpbd.until_incoming()
+    await one.until_hears(CALLER)
     await first.hangup()
     await second.hangup()
     await rig.settle()
     await rig.centre.incident_of(number)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(NET_S):
         while True:
-            mine = [i for i in await rig.centre.incidents() if i["caller_number"] == number]
+            mine = await rig.centre.incidents(number)
             if len(mine) == 2 and all(i["outcome"] for i in mine):
                 break
             await asyncio.sleep(0.05)
@@ -261,13 +268,13 @@ async def test_one_number_calling_twice_at_once_makes_two_incidents(rig: Rig, nu
 async def test_after_a_talk_the_caller_is_offered_an_operator(rig: Rig, number: str) -> None:
     await rig.on_duty(rig.op1)
     call = await rig.press(number, "1")
-    agency = await rig.damkar.until_incoming(within=5)
+    agency = await rig.damkar.until_incoming()
     await talk(call, agency, CALLER, DAMKAR)
     await asyncio.sleep(1.2)  # longer than short_talk_s: this is a talk that has ended, not one that failed
     await agency.hangup()
-    await call.until_stops_hearing(DAMKAR, within=2)
+    await call.until_stops_hearing(DAMKAR)
     await call.digits("0")
-    operator = await rig.op1.until_incoming(within=8)
+    operator = await rig.op1.until_incoming()
     await talk(call, operator, CALLER, OP1)
     await call.hangup()
     assert results(await rig.centre.incident_of(number)) == [("damkar/piket", "talked"), ("operators", "talked")]

@@ -15,10 +15,10 @@ import pytest
 import pytest_asyncio
 
 from demo.centre import Centre
-from demo.softphone import Answer, PhoneCall, Softphone
-from tests.pbx.rig import CALLER, DAMKAR, OP1, OP2, SHORT_TIMERS, short_clips, talk, unexpected
+from demo.softphone import NET_S, Answer, PhoneCall, RingOnly, Softphone
+from tests.pbx.rig import CALLER, DAMKAR, OP1, OP2, SHORT_TIMERS, short_clips, talk, unexpected, until
 from tests.pbx.tables import table
-from tests.pbx.test_agency import call_of, results
+from tests.pbx.test_agency import call_of, longest_silence_s, results
 from tests.pbx.wirephone import WireCall, WirePhone
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -70,25 +70,34 @@ class Hall:
         """Return an address at the PBX, as Refer-To has it."""
         return f"<sip:{user}@{self.centre.settings.sip_host}>"
 
+    def instead_of(self, consulted: WireCall) -> str:
+        """Return where to transfer a caller who is to take the asking operator's place in that call."""
+        return f"<sip:op2@{self.centre.settings.sip_host}?Replaces={_escaped(consulted.replaces)}>"
+
+    async def op2_logs_in(self) -> None:
+        """Register the colleague's telephone."""
+        await self.op2.register()
+        await self.centre.until_reachable("op2")
+
     async def press(self, number: str, digit: str) -> PhoneCall:
         """Ring 112 and press a digit."""
         call = await self.caller.dial(self.centre.number, user=number)
-        await call.until_answered(within=5)
-        await call.until_hears_speech(within=5)
+        await call.until_answered()
+        await call.until_hears_speech()
         await call.digits(digit)
         return call
 
     async def with_operator(self, number: str) -> tuple[PhoneCall, WireCall]:
         """Return a call that hears its operator, and the operator's side of it."""
         call = await self.press(number, "0")
-        operator = await self.op1.until_incoming(within=5)
-        await call.until_hears(OP1, within=5)
+        operator = await self.op1.until_incoming()
+        await call.until_hears(OP1)
         return call, operator
 
     async def still_hears(self, call: PhoneCall, tone: int) -> None:
         """Nothing has come between the two."""
         now = time.monotonic()
-        await call.until_hears(tone, within=5, since=now + 0.2)
+        await call.until_hears(tone, since=now + 0.2)
         assert not call.ended
 
     async def lines(self, incident: dict[str, Any]) -> list[str]:
@@ -100,7 +109,7 @@ class Hall:
     async def one_incident(self, number: str) -> dict[str, Any]:
         """Return the only incident of a number, whose call has one beginning and one end in the journal."""
         found = await self.centre.incident_of(number)
-        assert len([i for i in await self.centre.incidents() if i["caller_number"] == number]) == 1
+        assert len(await self.centre.incidents(number)) == 1
         assert [line.split("|")[1] for line in await self.lines(found)] == ["opened", "ended"]
         return found
 
@@ -144,6 +153,7 @@ async def hall(built: Hall) -> AsyncIterator[Hall]:
     assert await built.op1.register() == 200
     for queue in ("operators", "operators.last"):
         await rx(f"queue add member PJSIP/op1 to {queue} penalty 0 as op1 state_interface PJSIP/op1")
+    await built.centre.until_reachable("op1")
     before = len(built.centre.pbx.complaints())
     yield built
     for phone in built.phones:
@@ -155,7 +165,7 @@ async def hall(built: Hall) -> AsyncIterator[Hall]:
             await one.hangup()
     with contextlib.suppress(Exception):
         await built.op2.unregister()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(NET_S):
         while "0 active channels" not in await rx("core show channels count"):
             await asyncio.sleep(0.05)
     new = unexpected(built.centre.pbx.complaints()[before:])
@@ -171,7 +181,7 @@ def number() -> str:
 async def test_operator_transfers_his_caller_to_a_choice_of_the_menu(hall: Hall, number: str) -> None:
     call, operator = await hall.with_operator(number)
     assert await operator.refer(hall.where("1")) == 200
-    agency = await hall.damkar.until_incoming(within=5)
+    agency = await hall.damkar.until_incoming()
     await talk(call, agency, CALLER, DAMKAR)
     await call.hangup()
     incident = await hall.one_incident(number)
@@ -182,9 +192,9 @@ async def test_operator_transfers_his_caller_to_a_choice_of_the_menu(hall: Hall,
 
 async def test_operator_transfers_his_caller_to_a_colleague(hall: Hall, number: str) -> None:
     call, operator = await hall.with_operator(number)
-    await hall.op2.register()
+    await hall.op2_logs_in()
     assert await operator.refer(hall.where("op2")) == 200
-    colleague = await hall.op2.until_incoming(within=5)
+    colleague = await hall.op2.until_incoming()
     await talk(call, colleague, CALLER, OP2)
     await call.hangup()
     incident = await hall.one_incident(number)
@@ -196,10 +206,10 @@ async def test_operator_transfers_his_caller_to_a_colleague(hall: Hall, number: 
 async def test_operator_transfers_his_caller_to_the_neighbouring_centre(hall: Hall, number: str) -> None:
     call, operator = await hall.with_operator(number)
     assert await operator.refer(hall.where("tetangga")) == 200
-    there = await hall.neighbour.until_incoming(within=5)
+    there = await hall.neighbour.until_incoming()
     assert there.invite.startswith("INVITE sip:112@")
     assert "X-Callrouter-Hops: 1\r\n" in there.invite
-    await call.until_hears(NEIGHBOUR, within=5)
+    await call.until_hears(NEIGHBOUR)
     await call.hangup()
     incident = await hall.one_incident(number)
     assert results(incident) == [("operators", "talked"), ("tetangga/112", "talked")]
@@ -209,8 +219,8 @@ async def test_colleague_who_does_not_answer_gives_the_caller_back_to_the_operat
     call, operator = await hall.with_operator(number)
     hall.op1.calls.clear()
     await operator.hand_over(hall.where("op2"))  # who is not registered
-    await hall.op1.until_incoming(within=10)
-    await call.until_hears(OP1, within=5, since=time.monotonic() + 0.5)
+    await hall.op1.until_incoming()
+    await call.until_hears(OP1, since=time.monotonic() + 0.5)
     await call.hangup()
     incident = await hall.one_incident(number)
     assert results(incident)[0] == ("operators", "talked")
@@ -220,32 +230,113 @@ async def test_colleague_who_does_not_answer_gives_the_caller_back_to_the_operat
 
 async def test_operator_asks_a_colleague_first_and_then_gives_him_the_caller(hall: Hall, number: str) -> None:
     call, operator = await hall.with_operator(number)
-    await hall.op2.register()
+    await hall.op2_logs_in()
     answer, consulted = await hall.op1.call("op2")
     assert answer == 200
-    colleague = await hall.op2.until_incoming(within=5)
-    await colleague.until_hears(OP1, within=5)
-    to = f"<sip:op2@{hall.centre.settings.sip_host}?Replaces={_escaped(consulted.replaces)}>"
-    assert await operator.refer(to) == 200
+    colleague = await hall.op2.until_incoming()
+    await colleague.until_hears(OP1)
+    assert await operator.refer(hall.instead_of(consulted)) == 200
     await talk(call, colleague, CALLER, OP2)
     await call.hangup()
     incident = await hall.one_incident(number)
-    assert results(incident) == [("operators", "talked")]
+    assert results(incident) == [("operators", "talked"), ("op2", "talked")]
+    first, second = call_of(incident)["attempts"]
+    assert (first["by"], second["by"]) == ("op1", "op2")
+    assert first["human_at"] < first["ended_at"] <= second["human_at"] < second["ended_at"]
+    assert call_of(incident)["human_at"] == first["human_at"]
+    assert "|passed=op1|" in (await hall.lines(incident))[1]
+
+
+@pytest.mark.parametrize("wait_s", [0.0, 0.05, 0.1, 0.15, 0.2, 0.3])
+@pytest.mark.parametrize("on_hold", [True, False], ids=["on hold", "not on hold"])
+async def test_operator_asks_and_gives_the_caller_at_any_moment_of_the_colleagues_answer(
+    hall: Hall, number: str, wait_s: float, on_hold: bool
+) -> None:
+    call, operator = await hall.with_operator(number)
+    await hall.op2_logs_in()
+    if on_hold:
+        await operator.hold()
+        await call.until_hears_speech(since=time.monotonic())
+    answer, consulted = await hall.op1.call("op2")  # whose telephone answers after 0.1 s
+    assert answer == 200
+    await asyncio.sleep(wait_s)
+    assert await operator.refer(hall.instead_of(consulted)) == 200
+    joined = await call.until_hears(OP2)
+    await until(lambda: any(CALLER in theirs.hearing for theirs in hall.op2.calls), within=NET_S)
+    assert longest_silence_s(call, joined) < 2.5
+    await call.hangup()
+    incident = await hall.one_incident(number)
+    assert results(incident) == [("operators", "talked"), ("op2", "talked")]
+    assert [attempt["by"] for attempt in call_of(incident)["attempts"]] == ["op1", "op2"]
+    assert all(attempt["human_at"] for attempt in call_of(incident)["attempts"])
+
+
+async def test_caller_goes_back_to_the_operators_when_he_was_given_to_a_telephone_that_only_rings(
+    hall: Hall, number: str
+) -> None:
+    await hall.op2.behave(RingOnly())
+    call, operator = await hall.with_operator(number)
+    await hall.op2_logs_in()
+    answer, consulted = await hall.op1.call("op2")
+    assert answer == 200
+    await hall.op2.until_incoming()
+    given = time.monotonic()
+    assert await operator.refer(hall.instead_of(consulted)) == 200
+    await hall.op1.until(lambda: sum(not one.caller for one in hall.op1.calls) == 2, within=NET_S)
+    back = await call.until_hears(OP1, since=given + 1)
+    assert longest_silence_s(call, back) < 2.5
+    await call.hangup()
+    incident = await hall.one_incident(number)
+    assert results(incident) == [("operators", "talked"), ("op2", "noanswer"), ("operators", "talked")]
 
 
 async def test_caller_goes_on_when_who_got_him_by_a_consultation_leaves_first(hall: Hall, number: str) -> None:
     call, operator = await hall.with_operator(number)
-    await hall.op2.register()
-    await asyncio.sleep(hall.centre.settings.timers.short_talk_s)  # a talk, not a line that fell at once
+    await hall.op2_logs_in()
     _, consulted = await hall.op1.call("op2")
-    colleague = await hall.op2.until_incoming(within=5)
-    await colleague.until_hears(OP1, within=5)
-    await operator.refer(f"<sip:op2@{hall.centre.settings.sip_host}?Replaces={_escaped(consulted.replaces)}>")
+    colleague = await hall.op2.until_incoming()
+    await colleague.until_hears(OP1)
+    await operator.refer(hall.instead_of(consulted))
     await talk(call, colleague, CALLER, OP2)
+    await asyncio.sleep(hall.centre.settings.timers.short_talk_s)  # a talk, not a line that fell at once
     await colleague.hangup()
-    await call.until_hears_speech(within=5, since=time.monotonic())
+    await call.until_hears_speech(since=time.monotonic())
     await call.hangup()
-    assert results(await hall.one_incident(number)) == [("operators", "talked")]
+    assert results(await hall.one_incident(number)) == [("operators", "talked"), ("op2", "talked")]
+
+
+async def test_operator_asks_the_neighbouring_centre_first_and_then_gives_it_the_caller(
+    hall: Hall, number: str
+) -> None:
+    call, operator = await hall.with_operator(number)
+    answer, consulted = await hall.op1.call("tetangga")
+    assert answer == 200
+    await hall.neighbour.until_incoming()
+    assert await operator.refer(hall.instead_of(consulted)) == 200
+    await call.until_hears(NEIGHBOUR)
+    await call.hangup()
+    incident = await hall.one_incident(number)
+    assert results(incident) == [("operators", "talked"), ("tetangga/112", "talked")]
+    assert call_of(incident)["attempts"][1]["by"] == "trunk-tetangga"
+
+
+async def test_caller_goes_on_to_an_agency_by_the_colleague_who_was_asked_first(hall: Hall, number: str) -> None:
+    call, operator = await hall.with_operator(number)
+    await hall.op2_logs_in()
+    _, consulted = await hall.op1.call("op2")
+    colleague = await hall.op2.until_incoming()
+    await colleague.until_hears(OP1)
+    await operator.refer(hall.instead_of(consulted))
+    await talk(call, colleague, CALLER, OP2)
+    await colleague.digits("*2")
+    await colleague.until_hears_speech(since=time.monotonic())
+    await colleague.digits("1")
+    agency = await hall.damkar.until_incoming()
+    await talk(call, agency, CALLER, DAMKAR)
+    await call.hangup()
+    incident = await hall.one_incident(number)
+    assert results(incident) == [("operators", "talked"), ("op2", "talked"), ("damkar/piket", "talked")]
+    assert "|passed=op2|" in (await hall.lines(incident))[1]
 
 
 # ---------------------------------------------------------------- what nobody may
@@ -300,8 +391,8 @@ async def test_transfer_that_is_none_is_refused_and_the_two_talk_on(hall: Hall, 
 
 async def test_transfer_by_the_agency_is_refused_and_the_two_talk_on(hall: Hall, number: str) -> None:
     call = await hall.press(number, "8")
-    agency = await hall.agency.until_incoming(within=5)
-    await call.until_hears(AGENCY, within=10)
+    agency = await hall.agency.until_incoming()
+    await call.until_hears(AGENCY)
     for to in ("1", "op1", "112", "tetangga"):
         assert await agency.refer(hall.where(to)) == 603
     await hall.still_hears(call, AGENCY)
@@ -314,8 +405,8 @@ async def test_transfer_by_the_callers_side_is_refused_and_the_two_talk_on(hall:
     assert answer == 200
     for to in ("1", "op2", "112", "tetangga", "x"):
         assert await call.refer(hall.where(to)) == 603
-    operator = await hall.op1.until_incoming(within=20)  # the menu ended without a digit
-    await hall.op2.register()
+    operator = await hall.op1.until_incoming()  # the menu ended without a digit
+    await hall.op2_logs_in()
     rung = len(hall.op2.calls)
     assert await call.refer(hall.where("op2")) == 603
     assert not call.ended
@@ -326,18 +417,18 @@ async def test_transfer_by_the_callers_side_is_refused_and_the_two_talk_on(hall:
 
 
 async def test_operator_who_calls_112_himself_transfers_nobody(hall: Hall) -> None:
-    await hall.op2.register()
+    await hall.op2_logs_in()
     for queue in ("operators", "operators.last"):
         await hall.centre.pbx.rx(f"queue add member PJSIP/op2 to {queue} penalty 0 as op2 state_interface PJSIP/op2")
     answer, call = await hall.op1.call("112")
     assert answer == 200
-    colleague = await hall.op2.until_incoming(within=20)
-    await colleague.until_hears(OP1, within=5)
+    colleague = await hall.op2.until_incoming()
+    await colleague.until_hears(OP1)
     for to in ("1", "op2", "112", "tetangga", "*21"):
         assert await call.refer(hall.where(to)) == 404
     await hall.still_hears(colleague, OP1)
     await call.hangup()
-    await colleague.until_ended(within=5)
+    await colleague.until_ended()
 
 
 async def test_refer_outside_any_call_moves_nobody(hall: Hall, number: str) -> None:
@@ -381,12 +472,12 @@ async def test_who_is_rung_sends_the_caller_nowhere_else(hall: Hall, number: str
     rung.redirect = to.format(**hosts)
     reached = len(hall.damkar.calls)
     call = await hall.press(number, digit)
-    await rung.until(lambda: rung.redirected, within=5)
+    await rung.until(lambda: rung.redirected)
     if digit == "8":  # the plan goes on to the operators
-        await hall.op1.until_incoming(within=5)
-        await call.until_hears(OP1, within=5)
+        await hall.op1.until_incoming()
+        await call.until_hears(OP1)
     else:
-        await call.until_hears_speech(within=5, since=time.monotonic() + 0.5)
+        await call.until_hears_speech(since=time.monotonic() + 0.5)
     assert not call.ended
     await call.hangup()
     assert len(hall.damkar.calls) == reached

@@ -24,7 +24,7 @@ from callrouter.routing.facts import Facts
 from callrouter.routing.plan import Plan, Ring, Step
 from callrouter.routing.run import OUTCOMES, Walk, kind_of, run, worst_s
 from demo.centre import Centre
-from demo.softphone import Answer, CallReport, DeadPeer, PhoneCall, Softphone
+from demo.softphone import NET_S, Answer, CallReport, DeadPeer, PhoneCall, Softphone
 from tests.pbx.conforming import (
     CALLER,
     CASES,
@@ -45,8 +45,8 @@ from tests.pbx.conforming import (
 from tests.pbx.rig import short_clips, unexpected, until
 from tests.pbx.sipp import sipp_server
 
-SLACK_S = 0.6
-"""Between a time-out of the PBX and the moment that it writes down, on a machine that has other work."""
+SLACK_S = 2.0
+"""Between a time-out of the PBX and the moment that it writes down, on a machine that has a lot of other work."""
 LONGEST_S = 40.0
 FIRST_WITH_LAST_RESORT = 2
 """The first round in which the last resort's operator has a telephone: before, a case needs that he has none."""
@@ -95,7 +95,7 @@ class Stage:
     async def _can_be_rung(self, operator: str) -> None:
         """Wait until both queues of his group hold his telephone for one that can be rung, and him for not paused."""
         (group,) = (group for group, one in OPERATORS.items() if one == operator)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(NET_S):
             for queue in (group, f"{group}.last"):
                 while not await self._is_free(queue, operator):
                     await asyncio.sleep(0.05)
@@ -109,8 +109,8 @@ class Stage:
         """Ring 112 and choose the case; hang up when somebody talks, or wait until the PBX does."""
         caller = self.phones["telco"]
         call = await caller.dial(self.centre.number, user=number(case))
-        await call.until_answered(within=10)
-        await call.until_hears_speech(within=10)
+        await call.until_answered()
+        await call.until_hears_speech()
         if case.muted:
             await call.mute()
         await call.digits(digits(case), fast=True)
@@ -123,7 +123,7 @@ class Stage:
                 while not call.ended and not talks(call, case):
                     await asyncio.sleep(0.05)
         await call.hangup()
-        return await call.until_ended(within=5)
+        return await call.until_ended()
 
     async def _until_a_message_is_there(self) -> None:
         """Wait until some message that is under way has two seconds."""
@@ -132,7 +132,7 @@ class Stage:
         await until(lambda: any(p.stat().st_size > 32_000 for p in set(folder.iterdir()) - before), within=LONGEST_S)
 
     async def _written(self, case: Case) -> dict[str, Any]:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(NET_S):
             while True:
                 _, page = await self.centre.get("/api/v1/incidents", limit="200")
                 mine = [i for i in page["items"] if i["caller_number"] == number(case) and i["outcome"]]
@@ -279,7 +279,7 @@ async def test_pbx_is_empty_afterwards_and_complained_of_nothing_unexpected(
     stage: Stage, told: dict[str, Told]
 ) -> None:
     assert len(told) == len(CASES)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(NET_S):
         while "0 active channels" not in await stage.centre.pbx.rx("core show channels count"):
             await asyncio.sleep(0.05)
     assert unexpected(stage.centre.pbx.complaints()) == []

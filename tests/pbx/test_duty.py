@@ -17,7 +17,7 @@ import pytest
 import pytest_asyncio
 
 from demo.centre import Centre
-from demo.softphone import Answer, PhoneCall, Reject, RingOnly, Softphone
+from demo.softphone import NET_S, Answer, PhoneCall, Reject, RingOnly, Softphone
 from tests.pbx.rig import SHORT_TIMERS, short_clips, talk
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -25,8 +25,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 JOIN, LEAVE = "*21", "*22"
 CALLER, OP1, OP2, OP3 = 600, 1800, 2150, 1550
 ZONE: Final = "Asia/Jakarta"
-BACK_S: Final = 10.0
-"""So soon after the PBX is back its queues are as they have to be."""
+BACK_S: Final = 30.0
+"""So soon after the PBX is back its queues are as they have to be: half of what a look at the roster may wait."""
 AHEAD_S: Final = 8
 """How far ahead a shift's edge is at least when it is published."""
 _numbers = count(1)
@@ -84,15 +84,15 @@ class Desk:
         """Ring 112 as a citizen and press 0."""
         number = f"0813{os.getpid() % 10_000:04d}{next(_numbers):04d}"
         call = await self.caller.dial(self.centre.number, user=number)
-        await call.until_answered(within=5)
-        await call.until_hears_speech(within=5)
+        await call.until_answered()
+        await call.until_hears_speech()
         await call.digits("0")
         return call
 
     async def rings(self, phone: Softphone) -> PhoneCall:
         """Wait for a call at this operator's phone; AssertionError with queue and calls where none comes."""
         try:
-            return await phone.until_incoming(within=8)
+            return await phone.until_incoming()
         except TimeoutError:
             said = [await self.centre.pbx.rx(order) for order in ("queue show operators", "core show channels")]
             raise AssertionError(f"{phone.name} is not rung: {said}; {await self.centre.live()}") from None
@@ -119,7 +119,7 @@ class Desk:
         shown = await self.centre.pbx.rx("queue show operators")
         return any(f"(PJSIP/{operator})" in line and "Not in use" in line for line in shown.splitlines())
 
-    async def until_members(self, expected: dict[str, bool], *, within: float = 5.0) -> None:
+    async def until_members(self, expected: dict[str, bool], *, within: float = NET_S) -> None:
         """Wait until both queues of the group have these members."""
         for queue in ("operators", "operators.last"):
             await holds(lambda queue=queue: self.members(queue), expected, within=within)  # type: ignore[misc]
@@ -127,8 +127,8 @@ class Desk:
     async def dialled(self, phone: Softphone, code: str) -> None:
         """Dial a feature code and listen to what is said."""
         call = await phone.dial(self.centre.number.replace("sip:112@", f"sip:{code}@"))
-        await call.until_hears_speech(within=5)
-        await call.until_ended(within=20)
+        await call.until_hears_speech()
+        await call.until_ended()
 
     async def settle(self) -> None:
         """Hang everything up and wait until the PBX has no channel left."""
@@ -136,13 +136,13 @@ class Desk:
             for call in phone.calls:
                 if not call.ended:
                     await call.hangup()
-        await holds(self._channels, "0 active channels", within=15)
+        await holds(self._channels, "0 active channels")
 
     async def _channels(self) -> str:
         return (await self.centre.pbx.rx("core show channels count")).splitlines()[0]
 
 
-async def holds(ask: Callable[[], Awaitable[object]], expected: object, *, within: float) -> None:
+async def holds(ask: Callable[[], Awaitable[object]], expected: object, *, within: float = NET_S) -> None:
     """Wait until `ask` answers `expected`; AssertionError with its last answer else."""
     seen: object = None
     try:
@@ -181,6 +181,7 @@ async def desk(running: Desk) -> AsyncIterator[Desk]:
 
 async def test_roster_rings_him_and_who_leaves_by_rest_is_rung_no_more(desk: Desk) -> None:
     await desk.op3.register()
+    await desk.centre.until_reachable("op3")
     row = (await desk.duty())["op3"]
     assert (row["presence"], row["rostered"], row["rung"]) == ("roster", True, True)
     for phone in (desk.op1, desk.op2):
@@ -191,6 +192,7 @@ async def test_roster_rings_him_and_who_leaves_by_rest_is_rung_no_more(desk: Des
     await desk.settle()
 
     await desk.op3.unregister()
+    await desk.centre.until_reachable("op3", reachable=False)
     left = await desk.act("op1", "leave")
     assert (left["on_duty"], left["rung"], left["presence"]) == (False, False, "left")
     assert await desk.members() == await desk.members("operators.last") == {"op2": False, "op3": False}
@@ -211,7 +213,7 @@ async def test_joining_by_feature_code_is_seen_by_rest(desk: Desk) -> None:
         row = (await desk.duty())["op1"]
         return row["presence"], row["rung"], row["changed_by"]
 
-    await holds(shown, ("joined", True, "op1 (phone)"), within=5)
+    await holds(shown, ("joined", True, "op1 (phone)"))
     await desk.until_members({"op1": False, "op2": False, "op3": False})
 
 
@@ -230,13 +232,13 @@ async def test_who_lets_it_ring_twice_is_paused_and_shown_and_the_call_goes_on(d
     async def paused() -> object:
         return (await desk.duty())["op1"]["paused"]
 
-    await holds(paused, "missed_rings", within=20)
+    await holds(paused, "missed_rings")
     row = (await desk.duty())["op1"]
     assert (row["on_duty"], row["rung"], row["missed"], row["changed_by"]) == (True, False, 2, "system")
     await desk.until_members({"op1": True, "op2": False, "op3": False})
     rung = len(desk.op1.calls)
     await desk.op2.behave(Answer(0.1))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(NET_S):
         while not desk.op2.calls[-1].hearing:
             await asyncio.sleep(0.05)
     await talk(call, desk.op2.calls[-1], CALLER, OP2)
@@ -262,6 +264,7 @@ async def test_of_two_who_let_it_ring_one_stays_whatever_comes(desk: Desk) -> No
 
 async def test_who_has_no_colleague_with_a_telephone_is_never_paused(desk: Desk) -> None:
     await desk.op2.unregister()
+    await desk.centre.until_reachable("op2", reachable=False)
     try:
         await desk.op1.behave(RingOnly())
         call = await desk.wants_operator()
@@ -273,22 +276,23 @@ async def test_who_has_no_colleague_with_a_telephone_is_never_paused(desk: Desk)
         row = (await desk.duty())["op1"]
         assert (row["paused"], row["rung"]) == (None, True)
         await desk.op1.behave(Answer(0.1))
-        await call.until_hears(OP1, within=10)
+        await call.until_hears(OP1)
     finally:
         await desk.op2.register()
+        await desk.centre.until_reachable("op2")
 
 
 async def test_answer_forgives_the_ring_before(desk: Desk) -> None:
     await desk.op2.behave(Reject(486))
     await desk.op1.behave(RingOnly(), Answer(0.1))
     call = await desk.wants_operator()
-    await call.until_hears(OP1, within=15)
+    await call.until_hears(OP1)
 
     async def missed() -> object:
         row = (await desk.duty())["op1"]
         return row["missed"], row["paused"]
 
-    await holds(missed, (0, None), within=5)
+    await holds(missed, (0, None))
 
 
 async def test_killed_service_finds_duty_as_it_was(desk: Desk) -> None:
@@ -313,11 +317,11 @@ async def test_feature_code_while_the_service_is_away_counts_when_it_is_back(des
         row = (await desk.duty())["op1"]
         return row["presence"], row["on_duty"], row["changed_by"]
 
-    await holds(shown, ("left", False, "op1 (phone)"), within=5)
+    await holds(shown, ("left", False, "op1 (phone)"))
     await desk.until_members({"op2": False, "op3": False})
 
 
-async def test_pbx_that_comes_back_has_the_members_of_now_within_ten_seconds(desk: Desk) -> None:
+async def test_pbx_that_comes_back_has_the_members_of_now(desk: Desk) -> None:
     await desk.act("op1", "leave")
     await desk.centre.pbx.stop()
     try:
@@ -366,7 +370,7 @@ async def test_members_follow_the_edge_of_a_shift(desk: Desk) -> None:
         assert datetime.fromisoformat((await desk.duty())["op2"]["until"]) == edge
         await desk.act("op1", "leave")
         await asyncio.sleep(max(0.0, edge.timestamp() - datetime.now(edge.tzinfo).timestamp()))
-        await desk.until_members({"op2": False, "op3": False}, within=3)
+        await desk.until_members({"op2": False, "op3": False})
         rows = await desk.duty()
         assert (rows["op2"]["presence"], rows["op2"]["rung"], rows["op1"]["rung"]) == ("roster", True, False)
         call = await desk.wants_operator()

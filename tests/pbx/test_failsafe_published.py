@@ -10,7 +10,7 @@ import pytest_asyncio
 from callrouter.asterisk import failsafe_files
 from tests.pbx.desk import FIRE_BY_DAMKAR, FLOOD_BY_BPBD, Desk, open_desk
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(90)]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -41,7 +41,6 @@ async def test_hostile_name_is_served_and_kept_as_text(rig: Rig, number: str, ca
         prefix=sipp_command(rig),
         keys={"from_name": sent + b" ", "from_user": number},
         settings={"talk_ms": 1200, "silent_ms": 5000},
-        within=20,
     )
     assert result.ok, result.errors
     stored = call_of(await rig.centre.incident_of(number))
@@ -60,9 +59,8 @@ async def test_line_break_in_a_name_makes_no_second_line_anywhere(rig: Rig, numb
         prefix=sipp_command(rig),
         keys={"from_name": b'"x\r\n 1|ended|y" ', "from_user": number},
         settings={"talk_ms": 1200, "silent_ms": 3000},
-        within=20,
     )
-    mine = [i for i in await rig.centre.incidents() if i["caller_number"] == number]
+    mine = await rig.centre.incidents(number)
     assert len(mine) == (1 if result.ok and result.response_s else 0)
     journal = b"".join(p.read_bytes() for p in rig.centre.settings.journal_dir.glob("*.log"))
     assert all(line.startswith((b"1|opened|", b"1|ended|")) for line in journal.splitlines())

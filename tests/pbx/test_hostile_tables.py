@@ -18,7 +18,7 @@ import pytest_asyncio
 
 from callrouter.routing.entries import Kind
 from demo.centre import Centre
-from demo.softphone import Answer
+from demo.softphone import NET_S, Answer
 from tests.pbx.house import MIXED, NAMES, OFFERED, Document, House, shown, wide
 from tests.pbx.nasty import LONG
 from tests.pbx.rig import CALLER, DAMKAR, OP1, SHORT_TIMERS, short_clips, unexpected
@@ -275,7 +275,7 @@ async def pour(house: House, path: str, etag: str, language: str, *, chunked: bo
     piece, sent = b"x" * 65_536, 0
     try:
         with suppress(ConnectionError):
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(NET_S):
                 while sent < FIFTY_MB and not answer.done():
                     writer.write(b"10000\r\n" + piece + b"\r\n" if chunked else piece)
                     await writer.drain()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from demo.softphone import PhoneCall, Reject, RingOnly
+from demo.softphone import NET_S, PhoneCall, Reject, RingOnly
 from tests.pbx.rig import (
     BPBD,
     CALLER,
@@ -30,6 +30,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LIMIT = 2
 """Calls that the trunk of the fire service carries at once."""
+AT_ONCE_S = 1.5
+"""Nobody was rung meanwhile, that takes 5 s; a busy machine may need a while for two lines of the dialplan."""
 
 
 def narrow() -> dict[str, Any]:
@@ -76,7 +78,7 @@ async def filled(rig: Rig, number: str) -> list[PhoneCall]:
     calls = []
     for n in range(LIMIT):
         call = await rig.press(f"{number}{n}", "1")
-        agency = await rig.damkar.until_incoming(within=5)
+        agency = await rig.damkar.until_incoming()
         await talk(call, agency, CALLER, DAMKAR)
         calls.append(call)
     return calls
@@ -92,18 +94,18 @@ async def test_call_above_the_limit_of_a_trunk_is_at_once_in_its_next_step(rig: 
     first, *_ = await filled(rig, number)
     rung = len(rig.damkar.calls)
     call = await rig.press(number, "1")
-    agency = await rig.bpbd.until_incoming(within=5)
+    agency = await rig.bpbd.until_incoming()
     await talk(call, agency, CALLER, BPBD)
     assert len(rig.damkar.calls) == rung
     await call.hangup()
     incident = await rig.centre.incident_of(number)
     assert results(incident) == [("damkar/piket", "full"), ("bpbd/piket", "talked")]
-    assert lasted(call_of(incident)["attempts"][0]) < 0.25
+    assert lasted(call_of(incident)["attempts"][0]) < AT_ONCE_S
 
     await first.hangup()
-    await first.until_ended(within=5)
+    await first.until_ended()
     again = await rig.press(f"{number}9", "1")
-    agency = await rig.damkar.until_incoming(within=5)
+    agency = await rig.damkar.until_incoming()
     await talk(again, agency, CALLER, DAMKAR)
 
 
@@ -115,7 +117,7 @@ async def test_of_many_who_come_at_once_exactly_as_many_are_let_out_as_fit(rig: 
 
 
 async def _agency_of(call: PhoneCall) -> int:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(NET_S):
         while not call.hearing & {DAMKAR, BPBD}:
             await asyncio.sleep(0.05)
     (tone,) = call.hearing & {DAMKAR, BPBD}
@@ -125,9 +127,9 @@ async def _agency_of(call: PhoneCall) -> int:
 async def test_call_that_comes_in_counts_and_is_never_refused_for_it(rig: Rig, number: str) -> None:
     calls = [await rig.damkar.dial(rig.centre.number, user=f"034177{n}") for n in range(LIMIT + 1)]
     for call in calls:
-        await call.until_answered(within=5)
+        await call.until_answered()
     call = await rig.press(number, "1")
-    agency = await rig.bpbd.until_incoming(within=5)
+    agency = await rig.bpbd.until_incoming()
     await talk(call, agency, CALLER, BPBD)
     await asyncio.gather(*(one.hangup() for one in (*calls, call)))
     assert results(await rig.centre.incident_of(number))[0] == ("damkar/piket", "full")
@@ -136,7 +138,7 @@ async def test_call_that_comes_in_counts_and_is_never_refused_for_it(rig: Rig, n
 async def test_target_that_is_full_leaves_the_other_of_its_step_ringing(rig: Rig, number: str) -> None:
     await filled(rig, number)
     call = await rig.press(number, "5")
-    agency = await rig.bpbd.until_incoming(within=5)
+    agency = await rig.bpbd.until_incoming()
     await talk(call, agency, CALLER, BPBD)
     await call.hangup()
     assert results(await rig.centre.incident_of(number)) == [("damkar/piket+bpbd/piket", "talked")]
@@ -146,39 +148,39 @@ async def test_refusal_of_the_other_target_is_told_rather_than_that_one_was_full
     await filled(rig, number)
     await rig.bpbd.behave(Reject(486))
     call = await rig.press(number, "5")
-    await call.until_hears_speech(within=8, since=time.monotonic() + 0.5)
+    await call.until_hears_speech(since=time.monotonic() + 0.5)
     await call.hangup()
     assert results(await rig.centre.incident_of(number))[0] == ("damkar/piket+bpbd/piket", "busy")
 
 
 async def test_contact_takes_no_more_calls_than_its_own_limit(rig: Rig, number: str) -> None:
     first = await rig.press(f"{number}1", "2")
-    agency = await rig.bpbd.until_incoming(within=5)
+    agency = await rig.bpbd.until_incoming()
     await talk(first, agency, CALLER, BPBD)
     second = await rig.press(number, "2")
-    other = await rig.damkar.until_incoming(within=5)
+    other = await rig.damkar.until_incoming()
     await talk(second, other, CALLER, DAMKAR)
     # Another number of the same trunk is another contact.
     third = await rig.press(f"{number}3", "5")
-    same_trunk = await rig.bpbd.until_incoming(within=5)
+    same_trunk = await rig.bpbd.until_incoming()
     await asyncio.gather(first.hangup(), second.hangup(), third.hangup())
-    await same_trunk.until_ended(within=5)
+    await same_trunk.until_ended()
     assert results(await rig.centre.incident_of(number))[0] == ("bpbd/posko", "full")
 
 
 async def test_who_must_press_one_is_counted_while_he_rings(rig: Rig, number: str) -> None:
     await rig.seluler.behave(RingOnly())
     first = await rig.press(f"{number}1", "4")
-    ringing = await rig.seluler.until_incoming(within=5)
+    ringing = await rig.seluler.until_incoming()
     second = await rig.press(number, "4")
-    agency = await rig.bpbd.until_incoming(within=5)
+    agency = await rig.bpbd.until_incoming()
     await talk(second, agency, CALLER, BPBD)
     assert len(rig.seluler.calls) == 1
     await ringing.answer()
-    await ringing.until_hears_speech(within=5)
+    await ringing.until_hears_speech()
     await ringing.digits("1")
     await talk(first, ringing, CALLER, SELULER)
     await asyncio.gather(first.hangup(), second.hangup())
     incident = await rig.centre.incident_of(number)
     assert results(incident)[0] == ("desa/kades", "full")
-    assert lasted(call_of(incident)["attempts"][0]) < 0.25
+    assert lasted(call_of(incident)["attempts"][0]) < AT_ONCE_S

@@ -103,7 +103,7 @@ async def ringing(rig: Rig, who: Softphone, number: str, *, trunk: str = "telco"
     """A caller chooses the village officials (4); within, `who` has his call. Then the incident is there."""
     call = asyncio.create_task(calling(rig, number, trunk=trunk, **keys))
     try:
-        with_him = await who.until_incoming(within=8)
+        with_him = await who.until_incoming()
         yield
         await with_him.hangup()
         result = await call
@@ -127,7 +127,6 @@ async def calling(rig: Rig, number: str, *, trunk: str = "telco", **keys: str) -
             "after": keys.get("after", ""),
         },
         settings={"digit": "4", "digit_after_ms": 700, "talk_ms": 2500},
-        within=20,
     )
 
 

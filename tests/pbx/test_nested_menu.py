@@ -43,9 +43,9 @@ async def rig(phones: Rig) -> AsyncIterator[Rig]:
 
 async def test_digit_of_the_second_menu_reaches_the_agency_of_that_village(rig: Rig, number: str) -> None:
     call = await rig.press(number, "3")
-    await call.until_hears_speech(within=5, since=time.monotonic() + 0.5)
+    await call.until_hears_speech(since=time.monotonic() + 0.5)
     await call.digits("1")
-    agency = await rig.damkar.until_incoming(within=5)
+    agency = await rig.damkar.until_incoming()
     await talk(call, agency, CALLER, DAMKAR)
     await call.hangup()
     incident = await rig.centre.incident_of(number)
@@ -61,7 +61,7 @@ async def test_both_digits_at_once_reach_the_village_and_none_is_lost(
 ) -> None:
     call = await rig.call(number)
     await call.digits("32", fast=fast)
-    agency = await rig.bpbd.until_incoming(within=5)
+    agency = await rig.bpbd.until_incoming()
     await talk(call, agency, CALLER, BPBD)
     await call.hangup()
     stored = call_of(await rig.centre.incident_of(number))
@@ -72,9 +72,9 @@ async def test_wrong_digits_in_the_second_menu_end_at_an_operator(rig: Rig, numb
     await rig.on_duty(rig.op1)
     call = await rig.press(number, "3")
     for _ in range(rig.centre.settings.timers.menu_tries):
-        await call.until_hears_speech(within=5, since=time.monotonic() + 0.5)
+        await call.until_hears_speech(since=time.monotonic() + 0.5)
         await call.digits("7")
-    operator = await rig.op1.until_incoming(within=10)
+    operator = await rig.op1.until_incoming()
     await talk(call, operator, CALLER, OP1)
     await call.hangup()
     incident = await rig.centre.incident_of(number)
@@ -84,7 +84,7 @@ async def test_wrong_digits_in_the_second_menu_end_at_an_operator(rig: Rig, numb
 async def test_silence_in_the_second_menu_ends_at_an_operator(rig: Rig, number: str) -> None:
     await rig.on_duty(rig.op1)
     call = await rig.press(number, "3")
-    operator = await rig.op1.until_incoming(within=15)
+    operator = await rig.op1.until_incoming()
     await talk(call, operator, CALLER, OP1)
     await call.hangup()
     assert call_of(await rig.centre.incident_of(number))["choice"] == "silent"
@@ -94,7 +94,7 @@ async def test_0_in_the_second_menu_is_an_operator(rig: Rig, number: str) -> Non
     await rig.on_duty(rig.op1)
     call = await rig.call(number)
     await call.digits("30")
-    operator = await rig.op1.until_incoming(within=5)
+    operator = await rig.op1.until_incoming()
     await talk(call, operator, CALLER, OP1)
     await call.hangup()
     assert call_of(await rig.centre.incident_of(number))["choice"] == "operator"
@@ -104,7 +104,7 @@ async def test_0_in_the_second_menu_is_an_operator(rig: Rig, number: str) -> Non
 async def test_language_is_switched_in_either_menu_and_stays(rig: Rig, number: str, keys: str) -> None:
     call = await rig.call(number)
     await call.digits(keys)
-    agency = await rig.damkar.until_incoming(within=5)
+    agency = await rig.damkar.until_incoming()
     await talk(call, agency, CALLER, DAMKAR)
     await call.hangup()
     stored = call_of(await rig.centre.incident_of(number))
@@ -113,7 +113,7 @@ async def test_language_is_switched_in_either_menu_and_stays(rig: Rig, number: s
 
 async def test_digit_of_the_first_menu_still_means_what_it_says(rig: Rig, number: str) -> None:
     call = await rig.press(number, "2")
-    agency = await rig.bpbd.until_incoming(within=5)
+    agency = await rig.bpbd.until_incoming()
     await talk(call, agency, CALLER, BPBD)
     await call.hangup()
     stored = call_of(await rig.centre.incident_of(number))
@@ -130,7 +130,7 @@ async def test_where_operators_come_first_nobody_is_asked_and_every_plan_is_at_h
         await rig.reset()
         await rig.on_duty(rig.op1)
         call = await rig.caller.dial(centre.number, user=number)
-        operator = await rig.op1.until_incoming(within=5)
+        operator = await rig.op1.until_incoming()
         await talk(call, operator, CALLER, OP1)
         shown = await centre.pbx.rx(f"core show channel {await _channel(centre)}")
         await call.hangup()

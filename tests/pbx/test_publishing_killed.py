@@ -117,7 +117,6 @@ def moments(desk: Desk) -> Iterator[Callable[[], Awaitable[None]]]:
     yield when_grown(desk.centre.service_log, b"table.in_force")
 
 
-@pytest.mark.timeout(110)
 async def test_killed_in_a_publication_it_comes_back_with_what_was_committed(desk: Desk) -> None:
     centre = desk.centre
     old = await desk.in_force()

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from typing import Final, cast
 
 from demo.addresses import SIP_PORT
+from demo.softphone import NET_S
 from demo.softphone.tones import tone_pcm
 from tests.pbx.ground import header
 
 FRAME_S: Final = 0.020
 _FRAME: Final = 160
-ANSWER_S: Final = 5.0
 
 
 def alaw(sample: int) -> int:
@@ -54,6 +54,13 @@ class WireCall:
             method, self.target, self.ours, self.theirs, self.call_id, self.cseq, more=more, body=body
         )
 
+    async def hold(self) -> None:
+        """Put the other side on hold: send, and want nothing back (RFC 3264, section 8.4)."""
+        more = f"Contact: {self.phone.contact}\r\nContent-Type: application/sdp\r\n"
+        answer = await self.request("INVITE", more, self.phone.sdp("sendonly"))
+        assert status(answer) == 200, answer
+        self.phone.acknowledge(self)
+
     async def refer(self, to: str, more: str = "") -> int:
         """Transfer the other side (RFC 3515); return what became of it: the refusal, or what NOTIFY said last.
 
@@ -80,7 +87,7 @@ class WireCall:
             found = [re.search(r"\r\n\r\nSIP/2\.0 (\d+)", text) for text in self.notified]
             return [int(one[1]) for one in found if one and int(one[1]) >= 200]
 
-        await self.phone.until(lambda: bool(told()) or self.ended, within=ANSWER_S)
+        await self.phone.until(lambda: bool(told()) or self.ended)
         return told()[-1] if told() else 0
 
     async def hangup(self) -> None:
@@ -96,10 +103,12 @@ class WireCall:
 
 
 class WirePhone(asyncio.DatagramProtocol):
-    """At `host`, port 5060, speaking to the PBX at `pbx`. secret: of the digest, where it is asked for one."""
+    """At `host` and `port`, speaking to the PBX at `pbx`. secret: of the digest, where it is asked for one."""
 
-    def __init__(self, host: str, pbx: str, user: str, *, secret: str = "", tone_hz: int = 0) -> None:
-        self.host, self.pbx, self.user, self.secret = host, pbx, user, secret
+    def __init__(
+        self, host: str, pbx: str, user: str, *, secret: str = "", tone_hz: int = 0, port: int = SIP_PORT
+    ) -> None:
+        self.host, self.port, self.pbx, self.user, self.secret = host, port, pbx, user, secret
         self.calls: list[WireCall] = []
         self.heard: list[str] = []
         self.came: list[bytes] = []
@@ -108,6 +117,7 @@ class WirePhone(asyncio.DatagramProtocol):
         self.redirected = 0
         self.rtp_peer: tuple[str, int] | None = None
         self._answers: dict[str, asyncio.Queue[str]] = {}
+        self._invite = ""
         self._numbers = itertools.count(1)
         self._pulse = asyncio.Event()
         self._tone = packets(tone_hz) if tone_hz else []
@@ -115,13 +125,13 @@ class WirePhone(asyncio.DatagramProtocol):
     @property
     def contact(self) -> str:
         """Where it is reached."""
-        return f"<sip:{self.user}@{self.host}:{SIP_PORT}>"
+        return f"<sip:{self.user}@{self.host}:{self.port}>"
 
     @contextlib.asynccontextmanager
     async def plugged(self) -> AsyncIterator[WirePhone]:
         """Listen until the context is left; calls that are up are ended."""
         loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(self.host, SIP_PORT))
+        transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(self.host, self.port))
         media, ear = await loop.create_datagram_endpoint(lambda: _Ear(self), local_addr=(self.host, 0))
         self._media = media
         self._rtp_port = int(media.get_extra_info("sockname")[1])
@@ -148,18 +158,20 @@ class WirePhone(asyncio.DatagramProtocol):
         )
         return status(answer)
 
-    async def call(self, number: str = "112", *, more: str = "", sdp: str | None = None) -> tuple[int, WireCall]:
+    async def call(
+        self, number: str = "112", *, more: str = "", sdp: str | None = None, call_id: str = ""
+    ) -> tuple[int, WireCall]:
         """Call; return the final status, and the call."""
-        return await self.invite(f"sip:{number}@{self.pbx}:{SIP_PORT}", more=more, sdp=sdp)
+        return await self.invite(f"sip:{number}@{self.pbx}:{SIP_PORT}", more=more, sdp=sdp, call_id=call_id)
 
     async def invite(
-        self, uri: str, *, us: str | None = None, more: str = "", sdp: str | None = None
+        self, uri: str, *, us: str | None = None, more: str = "", sdp: str | None = None, call_id: str = ""
     ) -> tuple[int, WireCall]:
         """Call `uri` as `us`; return the final status, and the call."""
         ours = us or f"<sip:{self.user}@{self.host}>"
-        call_id = secrets.token_hex(8)
+        call_id = call_id or secrets.token_hex(8)
         ours = f"{ours};tag={secrets.token_hex(4)}"
-        body = self._sdp() if sdp is None else sdp
+        body = self.sdp() if sdp is None else sdp
         kind = "Content-Type: application/sdp\r\n" if body else ""
         cseq = 1
         more = f"Contact: {self.contact}\r\n{kind}{more}"
@@ -173,16 +185,31 @@ class WirePhone(asyncio.DatagramProtocol):
             call.target = _uri(header(answer, "Contact"))
             call.answered = True
             self._remember(answer)
-            self._say(f"ACK {call.target} SIP/2.0", ours, call.theirs, call_id, f"{cseq} ACK")
+            self.acknowledge(call)
             self.calls.append(call)
         return status(answer), call
 
-    async def until_incoming(self, *, within: float) -> WireCall:
+    async def repeat(self, call: WireCall) -> int:
+        """Send the INVITE of `call`, the last one, as the network may: again. Return the final status it gets."""
+        answers = self._answers[f"{call.call_id} {call.cseq} INVITE"]
+        while not answers.empty():
+            answers.get_nowait()
+        self._transport.sendto(self._invite.encode(), (self.pbx, SIP_PORT))
+        async with asyncio.timeout(NET_S):
+            while status(answer := await answers.get()) < 200:
+                pass
+        return status(answer)
+
+    def acknowledge(self, call: WireCall) -> None:
+        """Send the ACK of the call's last INVITE, which was answered by 200."""
+        self._say(f"ACK {call.target} SIP/2.0", call.ours, call.theirs, call.call_id, f"{call.cseq} ACK")
+
+    async def until_incoming(self, *, within: float = NET_S) -> WireCall:
         """Wait for a call that came in since the last `forget`; it is answered at once."""
         await self.until(lambda: any(not c.caller for c in self.calls), within=within)
         return next(c for c in reversed(self.calls) if not c.caller)
 
-    async def until(self, test: Callable[[], object], *, within: float) -> None:
+    async def until(self, test: Callable[[], object], *, within: float = NET_S) -> None:
         """Wait until `test()` holds. Raises TimeoutError."""
         async with asyncio.timeout(within):
             while not test():
@@ -205,7 +232,7 @@ class WirePhone(asyncio.DatagramProtocol):
         key = f"{call_id} {cseq} {method}"
         queue = self._answers.setdefault(key, asyncio.Queue())
         branch = self._say(f"{method} {uri} SIP/2.0", us, them, call_id, f"{cseq} {method}", more=more, body=body)
-        async with asyncio.timeout(ANSWER_S):
+        async with asyncio.timeout(NET_S):
             while status(answer := await queue.get()) < 200:
                 pass
         if method == "INVITE" and status(answer) >= 300:
@@ -256,7 +283,7 @@ class WirePhone(asyncio.DatagramProtocol):
         self._remember(text)
         call.answered = True
         more = f"Contact: {self.contact}\r\nContent-Type: application/sdp\r\n"
-        self._reply("200 OK", text, addr, to=call.ours if not call.caller else None, more=more, body=self._sdp())
+        self._reply("200 OK", text, addr, to=call.ours if not call.caller else None, more=more, body=self.sdp())
 
     # ------------------------------------------------------------------ on the wire
     def _say(
@@ -273,11 +300,13 @@ class WirePhone(asyncio.DatagramProtocol):
     ) -> str:
         branch = branch or f"z9hG4bK{secrets.token_hex(8)}"
         text = (
-            f"{first}\r\nVia: SIP/2.0/UDP {self.host}:{SIP_PORT};rport;branch={branch}\r\nMax-Forwards: 70\r\n"
+            f"{first}\r\nVia: SIP/2.0/UDP {self.host}:{self.port};rport;branch={branch}\r\nMax-Forwards: 70\r\n"
             f"From: {us}\r\nTo: {them}\r\nCall-ID: {call_id}\r\nCSeq: {cseq}\r\n{more}"
             f"Content-Length: {len(body.encode())}\r\n\r\n{body}"
         )
         self._transport.sendto(text.encode(), (self.pbx, SIP_PORT))
+        if first.startswith("INVITE "):
+            self._invite = text
         return branch
 
     def _reply(
@@ -305,11 +334,12 @@ class WirePhone(asyncio.DatagramProtocol):
             f'uri="{uri}", response="{response}", algorithm=MD5, cnonce="c0ffee", qop=auth, nc=00000001{opaque}\r\n'
         )
 
-    def _sdp(self) -> str:
+    def sdp(self, direction: str = "sendrecv") -> str:
+        """Return what it offers or answers for its sound."""
         return (
             f"v=0\r\no=- 1 {next(self._numbers)} IN IP4 {self.host}\r\ns=-\r\nc=IN IP4 {self.host}\r\nt=0 0\r\n"
             f"m=audio {self._rtp_port} RTP/AVP 8 101\r\na=rtpmap:8 PCMA/8000\r\n"
-            "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
+            f"a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na={direction}\r\n"
         )
 
     def _remember(self, text: str) -> None:

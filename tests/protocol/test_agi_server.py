@@ -126,7 +126,7 @@ async def test_thousand_connect_and_close_do_not_harm_a_session() -> None:
             writers = [(await asyncio.open_connection("127.0.0.1", server.port))[1] for _ in range(100)]
             for writer in writers:
                 writer.close()
-            assert await exchange(pbx) < 1
+            assert await exchange(pbx) < 5
         assert await until(lambda: server.counters.bad_handshake == 1000)
         async with talking(server):
             pass
@@ -135,7 +135,7 @@ async def test_thousand_connect_and_close_do_not_harm_a_session() -> None:
 async def test_silent_connections_do_not_harm_sessions_and_are_closed_in_time() -> None:
     async with serving(handshake_s=0.5) as server, talking(server) as pbx, contextlib.AsyncExitStack() as stack:
         silent = [await stack.enter_async_context(channel(server.port)) for _ in range(200)]
-        assert await exchange(pbx) < 1
+        assert await exchange(pbx) < 5
         async with talking(server):
             pass
         assert {await one.last_words() for one in silent} == {b"failure\n"}
@@ -158,7 +158,7 @@ async def test_megabyte_of_garbage_does_not_harm_a_session(garbage: bytes) -> No
         async with channel(server.port) as other:
             for _ in range(1024):
                 await other.say(garbage)
-            assert await exchange(pbx) < 1
+            assert await exchange(pbx) < 5
             assert await other.last_words() in {b"failure\n", b""}
         assert server.counters.bad_handshake == 1
         async with talking(server):
@@ -219,7 +219,7 @@ async def test_stop_lets_sessions_finish_within_its_grace() -> None:
             await asyncio.open_connection("127.0.0.1", server.port)
         await exchange(pbx, b"stop")
         assert await pbx.last_words() == b""
-        await asyncio.wait_for(stopping, 2)
+        await asyncio.wait_for(stopping, 4)
 
 
 async def test_stop_cuts_what_outlives_its_grace_and_leaves_nothing() -> None:
@@ -237,7 +237,7 @@ async def test_stop_cuts_what_outlives_its_grace_and_leaves_nothing() -> None:
         await pbx.greet()
         await pbx.hear()
         await greeting.say(b"agi_network: yes\n")
-        await asyncio.wait_for(server.stop(0.1), 2)
+        await asyncio.wait_for(server.stop(0.1), 20)
         assert cancelled.is_set()
         assert await pbx.last_words() == b"failure\n"
         assert await greeting.last_words() == b"failure\n"
@@ -257,7 +257,7 @@ async def test_handler_that_refuses_to_end_does_not_hold_the_stop(monkeypatch: p
     async with serving(handler) as server, channel(server.port) as pbx:
         await pbx.greet()
         assert await until(lambda: server.counters.open == 1)
-        await asyncio.wait_for(server.stop(0), 2)
+        await asyncio.wait_for(server.stop(0), 20)
         release.set()
         assert await until(lambda: server.counters.open == 0)
 

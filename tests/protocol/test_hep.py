@@ -157,7 +157,7 @@ def send(receiver: HepReceiver, *datagrams: bytes, source: str = "127.0.0.1") ->
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.005)
 

@@ -52,7 +52,7 @@ async def test_agents_give_back_processes_files_and_ports() -> None:
         ):
             await b.behave(Answer(after_s=0.0))
             call = await a.dial(b.uri)
-            await call.until_hears(1000, within=5)
+            await call.until_hears(1000)
             return [a.pid, b.pid]
 
     await talk()
@@ -71,11 +71,11 @@ async def test_an_agent_ends_with_its_parent_though_that_was_killed(tmp_path: Pa
         stderr=asyncio.subprocess.DEVNULL,
     )
     assert parent.stdout is not None
-    pid = int(await asyncio.wait_for(parent.stdout.readline(), 10))
+    pid = int(await asyncio.wait_for(parent.stdout.readline(), 30))
     assert _alive(pid)
     parent.kill()
     await parent.communicate()
-    await _until_gone(pid, within=5)
+    await _until_gone(pid, within=30)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -110,7 +110,7 @@ async def test_a_registrar_that_is_not_there_is_an_error() -> None:
             begun = time.monotonic()
             with pytest.raises(SoftphoneError, match="register"):
                 await phone.register(within=0.5)
-            assert time.monotonic() - begun < 3
+            assert time.monotonic() - begun < 15
 
 
 def test_the_worker_alone_ends_at_the_end_of_its_input() -> None:

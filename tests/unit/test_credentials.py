@@ -14,7 +14,7 @@ from callrouter.asterisk.pbx_secrets import Credentials
 from callrouter.bilingual import Bilingual, RefusedValue
 from callrouter.credentials import CredentialDesk, kept
 from callrouter.incidents.views import StorageUnavailable
-from callrouter.publishing.ports import PbxRefused
+from callrouter.publishing.errors import PbxRefused
 from callrouter.routing.directory import Directory
 from callrouter.vault import Vault, digests
 

@@ -298,7 +298,7 @@ def put(text: str, usual: str, value: str) -> str:
     return re.sub(rf"(?<![0-9.]){re.escape(usual)}(?![0-9.])", lambda _: value, text)
 
 
-KEYED: Final = ("CR_TO_", "CR_ROOM_")
+KEYED: Final = ("CR_TO_", "CR_ROOM_", "CR_ALL_")
 """Variables of the dialplan that end in a name of the table."""
 
 
@@ -382,7 +382,7 @@ def closed(at: tuple[Any, ...]) -> bool:
         not str(at[-1]).isdigit()
         and at[-1]
         in {
-            *("kind", "transport", "dtmf", "mode", "switch_digit", "digit", "state"),
+            *("kind", "transport", "dtmf", "mode", "switch_digit", "digit", "state", "channel"),
             *("opens", "closes", "date", "valid_from", "valid_until", "timezone"),
         }
     ) or at[-2] in {"codecs", "languages", "days", "trunk_kind", "language", "posture"}

@@ -13,7 +13,16 @@ import pytest
 
 ROOT: Final = Path(__file__).parents[2]
 ENDS_WITHIN_S: Final = 60
-NOT_IN_THE_SERVICE: Final = ("alembic", "mako", "pygments", "rich", "holidays", "cryptography", "callrouter.doctor")
+NOT_IN_THE_SERVICE: Final = (
+    "alembic",
+    "aiosmtplib",
+    "mako",
+    "pygments",
+    "rich",
+    "holidays",
+    "cryptography",
+    "callrouter.doctor",
+)
 """Some 20 MB: migrations, colours, holidays (a program of their own) and the encryption of trunks' passwords."""
 NOT_FOR_HELP: Final = ("sqlalchemy", "aiohttp", "pydantic", "structlog", "callrouter.app", "callrouter.routing")
 NOT_FOR_SETTINGS: Final = ("sqlalchemy", "aiohttp", "callrouter.app", "callrouter.routing")

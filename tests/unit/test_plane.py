@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from callrouter.plane import require_carried
-from callrouter.publishing.ports import Invalid
+from callrouter.publishing.errors import Invalid
 from callrouter.settings import Settings
 from tests.unit.routing.tables import Document, small
 
