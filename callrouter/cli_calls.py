@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, ValidationError
 from callrouter.bilingual import Bilingual, joined, same
 from callrouter.errors import OperatorError
 from callrouter.publishing.explaining import explained
-from callrouter.publishing.ports import Hypothetical
+from callrouter.publishing.model import Hypothetical
 from callrouter.publishing.yamltree import Tree
 from callrouter.routing.directory import TrunkKind
 from callrouter.routing.facts import AreaSource, Choice, Facts, Origin

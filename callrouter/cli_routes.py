@@ -24,7 +24,7 @@ from callrouter.errors import OperatorError
 from callrouter.person import this_user
 from callrouter.publishing.exporting import exported
 from callrouter.publishing.importing import table_content
-from callrouter.publishing.ports import Side
+from callrouter.publishing.model import Side
 from callrouter.publishing.publication import PublishingOffice
 from callrouter.routing.table import RoutingTable
 from callrouter.routing.values import Language

@@ -13,8 +13,7 @@ from typing import Final
 from callrouter.asterisk.fits import require_fits
 from callrouter.bilingual import Bilingual, joined, same
 from callrouter.errors import OperatorError
-from callrouter.publishing.importing import table_content
-from callrouter.publishing.ports import (
+from callrouter.publishing.errors import (
     DeskError,
     InUse,
     Invalid,
@@ -23,8 +22,9 @@ from callrouter.publishing.ports import (
     NoSuchEntry,
     NotVerified,
     PbxRefused,
-    Stored,
 )
+from callrouter.publishing.importing import table_content
+from callrouter.publishing.model import Stored
 from callrouter.publishing.publication import PublishingOffice, read_table, verify_table
 from callrouter.publishing.worker import Worker
 from callrouter.routing.consistency import Problem

@@ -19,7 +19,7 @@ from callrouter.calls.session import Snapshot, snapshot_of
 from callrouter.errors import OperatorError
 from callrouter.prompts import build as prompts
 from callrouter.prompts.tidy import tidy
-from callrouter.publishing.ports import Invalid
+from callrouter.publishing.errors import Invalid
 from callrouter.routing.consistency import Problem
 from callrouter.routing.table import RoutingTable
 from callrouter.settings import Settings

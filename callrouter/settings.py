@@ -7,9 +7,10 @@ Lists are written with commas. A name that is none of ours, or a value that is e
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -21,6 +22,9 @@ from callrouter.errors import OperatorError
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=600)]
 Digits = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+EMAIL_PATTERN = r"^[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){0,4}$"
+SmtpSecurity = Literal["starttls", "tls", "none"]
+RecordedSide = Literal["operator", "agency"]
 
 
 class Timers(BaseSettings):
@@ -122,6 +126,39 @@ class Settings(BaseSettings):
     """Certificate (PEM) of the REST surface; unset: plain HTTP."""
     api_tls_key: Path | None = None
     """Its private key (PEM)."""
+    acknowledge_within_s: Annotated[int, Field(ge=10, le=86_400)] = 300
+    """How long an agency has to acknowledge an incident that was passed to it (s)."""
+    notice_networks: Annotated[tuple[str, ...], NoDecode] = (
+        "127.0.0.0/8",
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "::1/128",
+        "fc00::/7",
+    )
+    """Networks in which the systems of agencies that are told of incidents (webhooks) may lie; nothing is sent to
+    another, whoever enters it."""
+    notice_keep_trying_h: Annotated[int, Field(ge=1, le=168)] = 24
+    """How long a notice to an agency that cannot be delivered is tried again (hours); then a supervisor can send it
+    anew."""
+    notice_supervisor: Annotated[str, Field(pattern=EMAIL_PATTERN, max_length=200)] | None = None
+    """E-mail address that is told when an agency does not acknowledge in time; unset: the timeline and the stream of
+    events tell it alone."""
+    smtp_host: str | None = None
+    """Mail server for notices by e-mail; unset: none are sent."""
+    smtp_port: Port = 587
+    """Its port."""
+    smtp_security: SmtpSecurity = "starttls"
+    """``starttls``, ``tls`` from the first byte, or ``none``, for a server on this machine alone."""
+    smtp_sender: Annotated[str, Field(pattern=EMAIL_PATTERN, max_length=200)] | None = None
+    """Address that notices by e-mail come from; needed where `smtp_host` is set."""
+    smtp_user: str | None = None
+    """Name to log in with at the mail server; unset: no login."""
+    smtp_password_file: Path | None = None
+    """File that holds the password of that login."""
+    close_quiet_after_h: Annotated[int, Field(ge=0, le=8_760)] = 24
+    """After how many hours without any change an abandoned or silent incident closes itself; 0: never. Its caller is
+    then on the list of calls back no more."""
     two_person: bool = False
     """True: a draft is published only after someone else than who publishes it has approved it."""
     key_file: Path | None = None
@@ -146,6 +183,25 @@ class Settings(BaseSettings):
     """Notes for the database that may wait; more are left to the journal."""
     journal_keep_days: Annotated[int, Field(ge=7, le=3_650)] = 90
     """How long a file of the journal is kept whose every line is stored (days); any other stays for ever."""
+    record: Annotated[tuple[RecordedSide, ...], NoDecode] = ()
+    """Whose talks with callers are recorded, from the moment the human is there: ``operator``, ``agency``, both with
+    a comma between, or none. The PBX is told when the service starts."""
+    record_except: Annotated[tuple[str, ...], NoDecode] = ()
+    """Keys of categories whose talks are not recorded all the same."""
+    record_announce: bool = False
+    """True: callers are told before the menu that the call is recorded."""
+    recording_keep_days: Annotated[dict[str, Annotated[int, Field(ge=1, le=3_650)]], NoDecode] = Field(
+        default={"default": 90, "emergency": 365}
+    )
+    """How long recordings are kept (days), by the incident's disposition: ``emergency=365,prank=90,default=90``.
+    ``default`` counts for whatever is not named."""
+    personal_keep_days: Annotated[int, Field(ge=30, le=3_650)] = 730
+    """How long callers' numbers and names, and what was written of them, are kept (days). Calls and incidents stay
+    without them, for the figures."""
+    refused_keep_days: Annotated[int, Field(ge=7, le=3_650)] = 90
+    """How long calls that the PBX refused are kept (days)."""
+    access_log_keep_days: Annotated[int, Field(ge=365, le=3_650)] = 1_825
+    """How long it is kept who saw or heard what (days)."""
     timers: Timers = Field(default_factory=Timers)
     """How long things may take: each is a setting of its own, CALLROUTER_TIMER_…"""
 
@@ -159,17 +215,43 @@ class Settings(BaseSettings):
                 Bilingual("harus berupa alamat IP berupa angka", "must be a numeric IP address")
             ) from None
 
-    @field_validator("agi_peers", "ami_peers", "trunk_networks", mode="before")
+    @field_validator(
+        "agi_peers", "ami_peers", "trunk_networks", "notice_networks", "record", "record_except", mode="before"
+    )
     @classmethod
     def _list(cls, peers: object) -> object:
         return tuple(peer.strip() for peer in peers.split(",")) if isinstance(peers, str) else peers
+
+    @field_validator("record_except")
+    @classmethod
+    def _keys(cls, keys: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(r"[a-z0-9-]{1,31}", key) for key in keys):
+            raise RefusedValue(
+                Bilingual("harus berupa kunci kategori seperti kebakaran", "must be keys of categories such as fire")
+            )
+        return keys
+
+    @field_validator("recording_keep_days", mode="before")
+    @classmethod
+    def _days(cls, days: object) -> object:
+        if not isinstance(days, str):
+            return days
+        pairs = [part.strip().partition("=") for part in days.split(",")]
+        if not all(re.fullmatch(r"[a-z0-9_-]{1,64}", name) and number.isdecimal() for name, _, number in pairs):
+            raise RefusedValue(
+                Bilingual(
+                    "harus berupa pasangan seperti emergency=365,default=90",
+                    "must be pairs such as emergency=365,default=90",
+                )
+            )
+        return {"default": 90} | {name: int(number) for name, _, number in pairs}
 
     @field_validator("agi_peers")
     @classmethod
     def _addresses(cls, peers: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(cls._address(peer) for peer in peers)
 
-    @field_validator("trunk_networks")
+    @field_validator("trunk_networks", "notice_networks")
     @classmethod
     def _trunk_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
         try:
@@ -221,7 +303,7 @@ class Settings(BaseSettings):
 
     @property
     def recordings_dir(self) -> Path:
-        """Folder of callers' messages."""
+        """Folder of callers' messages, and of recorded talks, these by their day in UTC."""
         return self.state.resolve() / "recordings"
 
     @property
@@ -293,6 +375,7 @@ def _inconsistencies(settings: Settings) -> Iterator[Bilingual]:
             "CALLROUTER_RTP_FROM harus lebih kecil daripada CALLROUTER_RTP_TO",
             "CALLROUTER_RTP_FROM is not below CALLROUTER_RTP_TO",
         )
+    yield from _mail_inconsistencies(settings)
     taken: dict[tuple[bool, str, int], list[str]] = {}
     for part in (*_LISTENERS, "sip"):
         place = (part in _DATAGRAMS, getattr(settings, f"{part}_host"), getattr(settings, f"{part}_port"))
@@ -310,6 +393,29 @@ def _inconsistencies(settings: Settings) -> Iterator[Bilingual]:
                     f"{name} is not a loopback address (use 127.0.0.1; or, if the network is closed to others, set "
                     "CALLROUTER_ALLOW_PUBLIC_BIND=true)",
                 )
+
+
+def _mail_inconsistencies(settings: Settings) -> Iterator[Bilingual]:
+    if settings.smtp_host is not None and settings.smtp_sender is None:
+        yield Bilingual(
+            "CALLROUTER_SMTP_HOST diatur, tetapi CALLROUTER_SMTP_SENDER tidak",
+            "CALLROUTER_SMTP_HOST is set, but CALLROUTER_SMTP_SENDER is not",
+        )
+    if settings.notice_supervisor is not None and settings.smtp_host is None:
+        yield Bilingual(
+            "CALLROUTER_NOTICE_SUPERVISOR diatur, tetapi CALLROUTER_SMTP_HOST tidak",
+            "CALLROUTER_NOTICE_SUPERVISOR is set, but CALLROUTER_SMTP_HOST is not",
+        )
+    if (settings.smtp_user is None) != (settings.smtp_password_file is None):
+        yield Bilingual(
+            "CALLROUTER_SMTP_USER dan CALLROUTER_SMTP_PASSWORD_FILE diatur bersama, atau tidak sama sekali",
+            "CALLROUTER_SMTP_USER and CALLROUTER_SMTP_PASSWORD_FILE are set together, or not at all",
+        )
+    if settings.smtp_user is not None and settings.smtp_security == "none":
+        yield Bilingual(
+            "CALLROUTER_SMTP_SECURITY=none akan mengirim kata sandi tanpa enkripsi",
+            "CALLROUTER_SMTP_SECURITY=none would send the password in the clear",
+        )
 
 
 def _with_database_file(settings: Settings) -> Settings:

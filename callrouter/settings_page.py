@@ -23,10 +23,12 @@ def page() -> str:
 
 
 def _row(prefix: str, name: str, field: FieldInfo) -> str:
-    default = "" if field.default is None else f"`{_text(field.default)}`"
+    default = "" if field.default in (None, ()) else f"`{_text(field.default)}`"
     meaning = " ".join((field.description or "").split()).replace("``", "`")
     return f"| `{prefix}{name.upper()}` | {default} | {meaning} |"
 
 
 def _text(value: object) -> str:
+    if isinstance(value, dict):
+        return ",".join(f"{name}={one}" for name, one in value.items())
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

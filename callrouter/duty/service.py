@@ -83,8 +83,13 @@ class Duty:
         self._by_phone: dict[str, DutyState] = {}
         """What was done by phone and is not saved yet."""
         self._staffed: frozenset[str] = frozenset()
+        self._followers: list[Callable[[], None]] = []
         self.in_step = False
         """True while the queues of the PBX are known to be as wanted."""
+
+    def follow(self, follower: Callable[[], None]) -> None:
+        """Call this whenever somebody's duty may be another. It must return at once."""
+        self._followers.append(follower)
 
     async def start(self) -> None:
         """Load what was kept. Raises StorageUnavailable."""
@@ -273,3 +278,5 @@ class Duty:
         self._staffed = frozenset(
             group for group, there in self.members().items() if any(not paused for paused in there.values())
         )
+        for follower in self._followers:
+            follower()

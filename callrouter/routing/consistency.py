@@ -167,6 +167,8 @@ def _directory(directory: Directory) -> Iterator[Problem]:
     for n, agency in enumerate(directory.agencies):
         contacts = [(f"/directory/agencies/{n}/contacts/{m}/key", c.key) for m, c in enumerate(agency.contacts)]
         yield from _doubled(_SAID[CONTACT], contacts)
+        points = [(f"/directory/agencies/{n}/notices/{m}/key", c.key) for m, c in enumerate(agency.notices)]
+        yield from _doubled(_SAID[CONTACT], points)
 
 
 def _taken(directory: Directory, routing: Routing) -> Iterator[Problem]:

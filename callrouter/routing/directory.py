@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from enum import StrEnum
 from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, field_validator
 
@@ -12,6 +13,7 @@ from callrouter.bilingual import Bilingual, RefusedValue
 from callrouter.routing.values import AreaCode, Key, Number, Text, Value, one_line
 
 USERNAME_PATTERN: Final = r"^[A-Za-z0-9._+-]{1,64}$"
+EMAIL_PATTERN: Final = r"^[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){0,4}$"
 MAX_CONTACTS: Final = 8
 MAX_CHANNELS: Final = 2_000
 MAX_TRUNKS: Final = 200
@@ -124,12 +126,69 @@ class Contact(Value):
     """Calls that we let it have at once; 0: as many as its trunk carries."""
 
 
+class _Notified(Value):
+    key: Key
+    enabled: bool = True
+    ack_within_s: int = Field(default=120, ge=10, le=3_600)
+    """How long its acknowledgement is waited for before the next contact point is told (s)."""
+
+
+class WebhookContact(_Notified):
+    """Where an agency's own system is told of an incident, by HTTP."""
+
+    channel: Literal["webhook"]
+    url: str = Field(min_length=8, max_length=500)
+    """http or https. In which networks it may lie is a setting of the deployment."""
+
+    @field_validator("url")
+    @classmethod
+    def _url(cls, url: str) -> str:
+        if not is_webhook_url(url):
+            raise RefusedValue(
+                Bilingual(
+                    "url harus seperti https://dinas.example/112, tanpa nama pengguna dan tanpa #",
+                    "a url is like https://agency.example/112, without a user's name and without #",
+                )
+            )
+        return url
+
+
+class EmailContact(_Notified):
+    """Where an agency is told of an incident by e-mail."""
+
+    channel: Literal["email"]
+    address: Annotated[str, StringConstraints(pattern=EMAIL_PATTERN, max_length=200)]
+
+
+NoticeContact = Annotated[WebhookContact | EmailContact, Field(discriminator="channel")]
+"""One way in which an agency is told of an incident that is passed to it without a call."""
+
+
+def is_webhook_url(url: str) -> bool:
+    """Return whether `url` is one that a notice can be sent to: http or https, a host, nothing that hides another."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    return (
+        all("!" <= c <= "~" and c not in '"<>\\^`{|}' for c in url)
+        and parts.scheme in {"http", "https"}
+        and bool(parts.hostname)
+        and port != 0
+        and "@" not in parts.netloc
+        and "#" not in url
+    )
+
+
 class Agency(Value):
     """An agency (instansi) and its contact points in order."""
 
     key: Key
     name: Text
     contacts: tuple[Contact, ...] = Field(min_length=1, max_length=MAX_CONTACTS)
+    notices: tuple[NoticeContact, ...] = Field(default=(), max_length=MAX_CONTACTS)
+    """Where it is told of incidents that are passed to it, in order."""
     enabled: bool = True
     """False: it takes no calls now; plans leave it out."""
 

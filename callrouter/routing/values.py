@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
@@ -40,6 +40,14 @@ _NOT_IN_NAMES = frozenset({"Cc", "Zl", "Zp", "Cs"})
 _SEEN = frozenset("LNPS")
 """Letters, digits, punctuation, symbols: a name of blanks, joiners and marks alone looks like none."""
 _TURNS_WRITING = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+VISIBLE_LINE: Final = (
+    r"^[^\u0000-\u001f\u007f-\u009f\u200e\u200f\u061c\u2028-\u202e\u2066-\u2069]*"
+    r"[^\u0000-\u0020\u007f-\u00a0\u00ad\u0300-\u036f\u061c\u1680\u2000-\u202f\u205f-\u2069\u3000]"
+    r"[^\u0000-\u001f\u007f-\u009f\u200e\u200f\u061c\u2028-\u202e\u2066-\u2069]*$"
+)
+"""What `one_line` takes, as nearly as a pattern can say it (ECMA-262): for the description of a parameter."""
 
 
 def one_line(text: str) -> str:
