@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Final
 
 SIP_PORT: Final = 5060
+HEP_PORT: Final = 9060
 RTP_PORTS: Final = 600
 _FIRST_RTP: Final = 16_000
 _NETS: Final = 60
@@ -27,7 +28,8 @@ class Addresses:
         folder.mkdir(exist_ok=True, mode=0o700)
         for n in range(_NETS):
             lock = (folder / f"{n}").open("w")
-            if _locked(lock) and _free(f"127.112.{n + 1}.1", SIP_PORT):
+            # Whoever was ended without notice may have left a service behind: its ports are not free.
+            if _locked(lock) and all(_free(f"127.112.{n + 1}.1", port) for port in (SIP_PORT, HEP_PORT)):
                 self._lock = lock
                 self._net = n + 1
                 break

@@ -193,11 +193,11 @@ class Stage:
     ) -> dict[str, Any]:
         """Return the finished incident of a caller; WentWrong where it is not as expected.
 
-        expected: members of the incident or of its call; trying: what was tried, "label result" each
+        expected: members of its call or of the incident; trying: what was tried, "label result" each
         """
         incident = await self.centre.incident_of(number)
         call = incident["calls"][0]
-        found = {name: incident[name] if name in incident else call[name] for name in expected}
+        found = {name: call[name] if name in call else incident[name] for name in expected}
         if found != expected:
             raise WentWrong(f"the incident of {number} is {found}, expected {expected}")
         tried = tuple(f"{a['label']} {a['result']}" for a in call["attempts"])

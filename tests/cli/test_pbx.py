@@ -246,7 +246,9 @@ def _until_ready(site: Site, process: subprocess.Popen[bytes]) -> None:
 def beside(running: Site, tmp_path: Path) -> Iterator[Site]:
     """A second service's site, for the same PBX."""
     site = Site.of(tmp_path / "beside", AMI_PORT=running.settings["AMI_PORT"])
-    shutil.copytree(running.state, site.state, symlinks=True, ignore=shutil.ignore_patterns("run", "log", "spool", "current.*"))
+    shutil.copytree(
+        running.state, site.state, symlinks=True, ignore=shutil.ignore_patterns("run", "log", "spool", "current.*")
+    )
     yield site
     assert site.processes() == []
     assert site.listening() == ["AMI"]  # the first site's PBX
