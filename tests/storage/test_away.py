@@ -66,7 +66,7 @@ class Service:
 @asynccontextmanager
 async def serving(url: str, folder: Path) -> AsyncIterator[Service]:
     folder.mkdir()
-    database = Database(url, read_s=0.3, write_s=0.3)
+    database = Database(url, read_s=1.0, write_s=1.0)
     service = Service(database, folder)
     running = [asyncio.create_task(part) for part in (service.writer.run(), service.journal.run())]
     try:

@@ -13,9 +13,9 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callrouter.errors import OperatorError
-from callrouter.incidents.views import IncidentFilter
+from callrouter.incidents.views import IncidentFilter, IncidentSummary, StorageUnavailable
 from callrouter.storage import tables as t
-from callrouter.storage.database import Database, StorageUnavailable, migrate
+from callrouter.storage.database import Database, migrate
 from callrouter.storage.engine import migrating_engine, place
 from callrouter.storage.incidents import Incidents
 from callrouter.storage.revisions import wanted_revision
@@ -156,13 +156,7 @@ async def test_a_slow_read_ends_at_its_deadline_and_the_next_is_served(database_
         with pytest.raises(StorageUnavailable, match=r"did not answer within 0\.3 s"):
             await database.read(slow)
         assert time.monotonic() - begun < 10
-        async with asyncio.timeout(10):
-            while True:
-                try:
-                    assert await Incidents(database).page(IncidentFilter()) == []
-                except StorageUnavailable:
-                    continue
-                break
+        assert await once_it_answers(Incidents(database)) == []
     finally:
         await database.close()
 
@@ -174,7 +168,7 @@ async def test_reads_of_a_hanging_postgresql_end_at_the_deadline(
         database = Database(line.url(postgres_url), read_s=0.3)
         try:
             incidents = Incidents(database)
-            assert await incidents.page(IncidentFilter()) == []
+            assert await once_it_answers(incidents) == []
             line.hang()
             begun = time.monotonic()
             answers = await asyncio.gather(
@@ -183,15 +177,19 @@ async def test_reads_of_a_hanging_postgresql_end_at_the_deadline(
             assert all(isinstance(a, StorageUnavailable) for a in answers)
             assert time.monotonic() - begun < 10
             line.mend()
-            async with asyncio.timeout(20):
-                while True:
-                    try:
-                        assert await incidents.page(IncidentFilter()) == []
-                    except StorageUnavailable:
-                        continue
-                    break
+            assert await once_it_answers(incidents) == []
         finally:
             await database.close()
+
+
+async def once_it_answers(incidents: Incidents) -> list[IncidentSummary]:
+    """Return a page. A busy machine may miss the short deadline, too."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                return await incidents.page(IncidentFilter())
+            except StorageUnavailable:
+                await asyncio.sleep(0.01)
 
 
 async def test_readers_cannot_take_the_writers_connections(database: Database) -> None:

@@ -150,7 +150,7 @@ async def test_notes_outlive_a_postgresql_that_is_cut_off(postgres_server: Postg
 
 async def test_notes_outlive_a_postgresql_that_hangs(postgres_server: PostgresServer, postgres_url: str) -> None:
     async with wire(postgres_server) as line:
-        database = Database(line.url(postgres_url), write_s=0.3)
+        database = Database(line.url(postgres_url), write_s=1.0)
         try:
             call = uuid4()
             writer = NoteWriter(database, 100)
