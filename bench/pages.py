@@ -6,7 +6,6 @@ first page and for pages at places all over the year, with other values each tim
 
 from __future__ import annotations
 
-import asyncio
 import random
 import re
 import statistics
@@ -26,7 +25,6 @@ from callrouter.api.incident_query import IncidentQuery, incident_filter
 from callrouter.incidents.views import IncidentFilter, OpenedPlace
 from callrouter.storage.database import Database
 from callrouter.storage.incidents import Incidents, page_statement
-from chaos.postgres import Postgres
 
 ROWS, QUICK_ROWS = 1_000_000, 50_000
 LIMIT_MS: Final = 50.0
@@ -88,15 +86,8 @@ def _asked(numbers: list[str]) -> Iterator[_Asked]:
 
 async def measure(folder: Path, say: Say, *, quick: bool) -> Section:  # noqa: ARG001 (its database is elsewhere)
     """Measure it; takes about five minutes, most of it to make the year."""
-    postgres = Postgres()
-    try:
-        url = await asyncio.to_thread(postgres.start)
-        rows = QUICK_ROWS if quick else ROWS
-        say(f"a year of {rows:,} incidents")
-        made = await asyncio.to_thread(year.fill, url, rows, say)
+    async with year.on_postgresql(QUICK_ROWS if quick else ROWS, say) as (url, made):
         return await measured(url, made.counts, say, QUICK_TIMES if quick else TIMES)
-    finally:
-        await asyncio.to_thread(postgres.close)
 
 
 async def measured(url: str, counts: Mapping[str, int], say: Say, times: int) -> Section:

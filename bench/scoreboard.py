@@ -27,7 +27,6 @@ from callrouter.api import figures_shown
 from callrouter.app import SWITCH_S
 from callrouter.storage.database import Database
 from callrouter.storage.figures import Figures
-from chaos.postgres import Postgres
 
 ROWS, QUICK_ROWS = 1_000_000, 50_000
 LIMIT_MS: Final = 300.0
@@ -41,16 +40,9 @@ Say = Callable[[str], None]
 
 async def measure(folder: Path, say: Say, *, quick: bool) -> Section:  # noqa: ARG001 (its database is elsewhere)
     """Measure it; takes about three minutes, most of it to make the year."""
-    postgres = Postgres()
-    try:
-        url = await asyncio.to_thread(postgres.start)
-        rows = QUICK_ROWS if quick else ROWS
-        say(f"a year of {rows:,} incidents")
-        made = await asyncio.to_thread(year.fill, url, rows, say)
+    async with year.on_postgresql(QUICK_ROWS if quick else ROWS, say) as (url, made):
         await asyncio.to_thread(add_rings, url)
         return await measured(url, made.counts, say, QUICK_MONTHS if quick else MONTHS)
-    finally:
-        await asyncio.to_thread(postgres.close)
 
 
 def add_rings(url: str) -> None:

@@ -7,11 +7,13 @@ answered at all), a day has its night, and pranks come from few numbers that cal
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import random
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -25,6 +27,7 @@ from callrouter.storage import tables as t
 from callrouter.storage.database import migrate
 from callrouter.storage.tables_search import incident_text
 from callrouter.storage.words import words
+from chaos.postgres import Postgres
 
 SEED: Final = 112
 S: Final = 1_000_000
@@ -389,6 +392,18 @@ def fill(url: str, incidents: int, say: Say = print, *, seed: int = SEED) -> Yea
         cursor.execute("SELECT setval(pg_get_serial_sequence('incident', 'number'), %s)", (incidents,))
         cursor.execute("VACUUM ANALYZE")
     return Year(BEGIN_US, BEGIN_US + DAYS * DAY_US, {name: lines.count for name, lines in writer.lines.items()})
+
+
+@asynccontextmanager
+async def on_postgresql(incidents: int, say: Say) -> AsyncIterator[tuple[str, Year]]:
+    """Make a year in a PostgreSQL of its own, which lasts as long as the block; yield its URL, and what was made."""
+    postgres = Postgres()
+    try:
+        url = await asyncio.to_thread(postgres.start)
+        say(f"a year of {incidents:,} incidents")
+        yield url, await asyncio.to_thread(fill, url, incidents, say)
+    finally:
+        await asyncio.to_thread(postgres.close)
 
 
 def _batched(times: Sequence[int]) -> Iterator[list[tuple[int, int]]]:
