@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from callrouter.api import cursor
 from callrouter.api.models import Answer, Moment, Parameters
-from callrouter.api.parameters import WHOLE, When
+from callrouter.api.parameters import PLACE_SCHEMA, WHOLE, When, numbered_place
 from callrouter.calls.setaside import MAX_NEWEST
 from callrouter.incidents.callbacks import Place
 from callrouter.incidents.model import Outcome
@@ -22,30 +21,10 @@ SORT = "urgency"
 
 def encode_place(place: Place) -> str:
     """Return the cursor that goes on after `place`."""
-    return cursor.encode_place(SORT, place.urgency, f"{place.first} {place.number_for_people}")
+    return cursor.encode_numbers(SORT, place.urgency, place.first, place.number_for_people)
 
 
-def _place(value: object) -> object:
-    if isinstance(value, str):
-        try:
-            sort, urgency, key = cursor.decode_place(value)
-            first, number = (int(part) for part in key.split(" "))
-            if sort != SORT or not isinstance(urgency, int):
-                raise ValueError
-            place = Place(urgency, first, number)
-            if max(abs(urgency), abs(first), abs(number)) > cursor.MAX_NUMBER or encode_place(place) != value:
-                raise ValueError
-        except ValueError:  # BadCursor is one
-            raise PydanticCustomError("cursor", "must be a cursor") from None
-        return place
-    return value
-
-
-After = Annotated[
-    Place,
-    BeforeValidator(_place),
-    WithJsonSchema({"type": "string", "pattern": f"^[A-Za-z0-9_-]{{8,{cursor.MAX_PLACE}}}$"}),
-]
+After = Annotated[Place, numbered_place(SORT, Place), PLACE_SCHEMA]
 
 
 class CallbackQuery(Parameters):

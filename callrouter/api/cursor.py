@@ -76,5 +76,24 @@ def decode_place(cursor: str) -> tuple[str, int | str, str]:
     return sort, rank, key
 
 
+def encode_numbers(sort: str, first: int, *others: int) -> str:
+    """Return the cursor that goes on after the entry that these numbers tell from all others in the order `sort`."""
+    return encode_place(sort, first, " ".join(map(str, others)))
+
+
+def decode_numbers(sort: str, cursor: str) -> tuple[int, ...]:
+    """Return the numbers in `cursor`. Raises BadCursor for anything that `encode_numbers` did not give for `sort`."""
+    found, first, key = decode_place(cursor)
+    try:
+        others = [int(part) for part in key.split(" ")]
+    except ValueError:
+        raise BadCursor from None
+    if found != sort or not isinstance(first, int) or max(map(abs, (first, *others))) > MAX_NUMBER:
+        raise BadCursor
+    if encode_numbers(sort, first, *others) != cursor:
+        raise BadCursor
+    return first, *others
+
+
 def _checksum(body: bytes) -> bytes:
     return zlib.crc32(body).to_bytes(4, "big")[1:]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from callrouter.api import cursor
 from callrouter.api.models import Parameters
-from callrouter.api.parameters import WHOLE, Flag, When
+from callrouter.api.parameters import PLACE_SCHEMA, WHOLE, Flag, When, numbered_place
 from callrouter.incidents.model import Disposition, IncidentState, Outcome
 from callrouter.incidents.views import MAX_PAGE, IncidentFilter, OpenedPlace
 from callrouter.privacy.numbers import NoNumber, spellings
@@ -21,29 +20,10 @@ MAX_WORDS: Final = 200
 
 def encode_place(place: OpenedPlace) -> str:
     """Return the cursor that goes on after `place`."""
-    return cursor.encode_place(SORT, place.opened, str(place.number))
+    return cursor.encode_numbers(SORT, place.opened, place.number)
 
 
-def _place(value: object) -> object:
-    if isinstance(value, str):
-        try:
-            sort, opened, number = cursor.decode_place(value)
-            if sort != SORT or not isinstance(opened, int):
-                raise ValueError
-            place = OpenedPlace(opened, int(number))
-            if max(abs(opened), abs(place.number)) > cursor.MAX_NUMBER or encode_place(place) != value:
-                raise ValueError
-        except ValueError:  # BadCursor is one
-            raise PydanticCustomError("cursor", "must be a cursor") from None
-        return place
-    return value
-
-
-After = Annotated[
-    OpenedPlace,
-    BeforeValidator(_place),
-    WithJsonSchema({"type": "string", "pattern": f"^[A-Za-z0-9_-]{{8,{cursor.MAX_PLACE}}}$"}),
-]
+After = Annotated[OpenedPlace, numbered_place(SORT, OpenedPlace), PLACE_SCHEMA]
 
 
 class IncidentQuery(Parameters):

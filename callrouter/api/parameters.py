@@ -7,7 +7,7 @@ and what is accepted are the same.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypeVar
 from uuid import UUID
@@ -88,12 +88,24 @@ Cursor = Annotated[
 ]
 """The place in a list that a cursor stands for."""
 
-Place = Annotated[
-    tuple[str, int | str, str],
-    BeforeValidator(_place),
-    WithJsonSchema({"type": "string", "pattern": f"^[A-Za-z0-9_-]{{8,{cursor.MAX_PLACE}}}$"}),
-]
+PLACE_SCHEMA = WithJsonSchema({"type": "string", "pattern": f"^[A-Za-z0-9_-]{{8,{cursor.MAX_PLACE}}}$"})
+Place = Annotated[tuple[str, int | str, str], BeforeValidator(_place), PLACE_SCHEMA]
 """The place in a sorted list that a cursor stands for: the sort, the rank in it, the key."""
+
+
+def numbered_place(sort: str, made_of: Callable[..., object]) -> BeforeValidator:
+    """Return what makes a place, by `made_of` its numbers, of a cursor of `cursor.encode_numbers` for that sort."""
+
+    def place(value: object) -> object:
+        if isinstance(value, str):
+            try:
+                return made_of(*cursor.decode_numbers(sort, value))
+            except (cursor.BadCursor, TypeError):  # TypeError: as many numbers as another list has
+                raise PydanticCustomError("cursor", "must be a cursor") from None
+        return value
+
+    return BeforeValidator(place)
+
 
 When = Annotated[
     int,
