@@ -18,11 +18,11 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from callrouter.bilingual import Bilingual, RefusedValue, joined, reason
 from callrouter.environment import PREFIX, explained, joined_names, misnamed
 from callrouter.errors import OperatorError
+from callrouter.mailaddress import EMAIL_PATTERN
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=600)]
 Digits = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
-EMAIL_PATTERN = r"^[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){0,4}$"
 SmtpSecurity = Literal["starttls", "tls", "none"]
 RecordedSide = Literal["operator", "agency"]
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from callrouter.bilingual import Bilingual, RefusedValue, same
+from callrouter.mailaddress import EMAIL_PATTERN
 from callrouter.publishing.yamltree import Data, Tree, escaped, shown
 from callrouter.routing import directory, table, times, values
 from callrouter.routing.consistency import Problem
@@ -73,7 +74,7 @@ _PATTERNS: dict[str, _Told] = {
             "Use letters without accents, digits and . _ + -, at most 64 characters.",
         ),
     ),
-    directory.EMAIL_PATTERN: (
+    EMAIL_PATTERN: (
         Bilingual("bukan alamat surel", "is not an e-mail address"),
         Bilingual(
             "Tulis alamat seperti posko@damkar.example, tanpa nama di depannya.",

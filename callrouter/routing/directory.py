@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 from pydantic import Field, StringConstraints, field_validator
 
 from callrouter.bilingual import Bilingual, RefusedValue
+from callrouter.mailaddress import EMAIL_PATTERN
 from callrouter.routing.values import AreaCode, Key, Number, Text, Value, one_line
 
 USERNAME_PATTERN: Final = r"^[A-Za-z0-9._+-]{1,64}$"
-EMAIL_PATTERN: Final = r"^[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){0,4}$"
 MAX_CONTACTS: Final = 8
 MAX_CHANNELS: Final = 2_000
 MAX_TRUNKS: Final = 200
