@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,12 +115,15 @@ class Hall:
         return found
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def built(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hall]:
-    folder = tmp_path_factory.mktemp("transfer")
+@contextlib.asynccontextmanager
+async def open_hall(folder: Path, **settings: Any) -> AsyncIterator[Hall]:
+    """Yield a hall in `folder`. settings: further ones of its centre."""
     given = with_neighbour()
     short_clips(folder / "state" / "recorded", given)
-    async with Centre(folder, given, timers=SHORT_TIMERS) as centre, contextlib.AsyncExitStack() as stack:
+    async with (
+        Centre(folder, given, timers=SHORT_TIMERS, extra=settings) as centre,
+        contextlib.AsyncExitStack() as stack,
+    ):
         caller, damkar = await centre.phone("telco", CALLER), await centre.phone("damkar", DAMKAR)
         op2 = await centre.operator("op2", OP2, register=False)
         pbx, hosts = centre.settings.sip_host, centre.trunk_hosts
@@ -137,6 +141,12 @@ async def built(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hall]
             await wire(hosts["seluler"], "0811223344", 600),
             await wire(hosts["tetangga"], "112", NEIGHBOUR),
         )
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def built(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hall]:
+    async with open_hall(tmp_path_factory.mktemp("transfer")) as opened:
+        yield opened
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 
-from demo.centre import Centre
-from tests.pbx.rig import CALLER, OP1, OP2, SHORT_TIMERS, short_clips, talk, until
+from tests.pbx.rig import CALLER, OP1, OP2, talk, until
 from tests.pbx.test_agency import call_of
-from tests.pbx.test_attack_transfer import AGENCY, NEIGHBOUR, Hall, hall, number, with_neighbour  # noqa: F401
+from tests.pbx.test_attack_transfer import Hall, hall, number, open_hall  # noqa: F401
 from tests.pbx.test_recordings import closed, tones
-from tests.pbx.wirephone import WirePhone
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -23,30 +20,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def built(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hall]:
     """As for other transfers, in a centre that records."""
     folder = tmp_path_factory.mktemp("recorded-transfer")
-    given = with_neighbour()
-    short_clips(folder / "state" / "recorded", given)
-    extra = {"record": ("operator", "agency")}
-    async with (
-        Centre(folder, given, timers=SHORT_TIMERS, extra=extra) as centre,
-        contextlib.AsyncExitStack() as stack,
-    ):
-        caller, damkar = await centre.phone("telco", CALLER), await centre.phone("damkar", 1150)
-        op2 = await centre.operator("op2", OP2, register=False)
-        pbx, hosts = centre.settings.sip_host, centre.trunk_hosts
-
-        async def wire(host: str, user: str, tone: int, secret: str = "") -> WirePhone:
-            return await stack.enter_async_context(WirePhone(host, pbx, user, secret=secret, tone_hz=tone).plugged())
-
-        yield Hall(
-            centre,
-            caller,
-            damkar,
-            op2,
-            await wire(centre.addresses.host(150), "op1", OP1, centre.accounts["op1"]),
-            await wire(hosts["sipp"], "agency", AGENCY),
-            await wire(hosts["seluler"], "0811223344", 600),
-            await wire(hosts["tetangga"], "112", NEIGHBOUR),
-        )
+    async with open_hall(folder, record=("operator", "agency")) as opened:
+        yield opened
 
 
 async def test_caller_who_is_given_to_a_colleague_is_recorded_on(hall: Hall, number: str) -> None:  # noqa: F811
