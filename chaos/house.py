@@ -199,12 +199,17 @@ class House:
                     if len(re.findall(r"Not in use", shown)) == len(OPERATORS) and "paused" not in shown:
                         return
                     if n % 10 == 5:
-                        for phone in self.operators.values():
-                            await phone.register()
+                        await self._back_to_their_telephones()
                     await asyncio.sleep(0.3)
         except TimeoutError:
             contacts = await self.centre.pbx.rx("pjsip show contacts")
             raise TimeoutError(f"{shown} {contacts}") from None
+
+    async def _back_to_their_telephones(self) -> None:
+        """As people do who find that they are not rung: who let two calls ring is paused."""
+        for key, phone in self.operators.items():
+            await phone.register()
+            await self.centre.ask("POST", f"/api/v1/duty/{key}", {"act": "resume"})
 
     # ------------------------------------------------------------------ what is kept of a call
     async def incidents_of(self, numbers: set[str]) -> list[dict[str, Any]]:

@@ -21,11 +21,17 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
-from callrouter.storage.database import migrate
+from callrouter.storage.database import Database, migrate
+from demo.softphone import NET_S
 
 KINDS = ("sqlite", "postgresql")
 _TEMPLATE = "migrated"
 _names = count(1)
+
+
+def patient(url: str) -> Database:
+    """Return the database of a test that is not about its deadlines: a busy machine may take its time."""
+    return Database(url, read_s=NET_S, write_s=NET_S)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ away as well is nothing left of a call but that it was served: the last test say
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -35,6 +36,7 @@ LITTLE: Final = 4 * 1024 * 1024
 """Less than is critical, and room for thousands of calls."""
 LAST_PAGE: Final = 8
 """Calls that have room for their lines on one page of a file, and some."""
+WHOLE_END: Final = re.compile(rb"1\|ended\|.*\|attempts=(?!.*1\|[a-z]+\|[0-9a-f]{8}-).*")
 ENDS_S: Final = EVERY_S + GRACE_S + NET_S
 
 
@@ -113,9 +115,9 @@ async def level(rig: Rig) -> str:
 
 
 def ends_in_journal(disk: SmallDisk) -> set[str]:
-    """Return the calls whose end stands in the journal, whole."""
+    """Return the calls whose end stands in the journal, whole: to its last field, and no other record behind it."""
     lines = [line for file in disk.folder.glob("*.log") for line in file.read_bytes().split(b"\n")[:-1]]
-    return {line.split(b"|")[2].decode() for line in lines if line.startswith(b"1|ended|") and b"|attempts=" in line}
+    return {line.split(b"|")[2].decode() for line in lines if WHOLE_END.fullmatch(line)}
 
 
 async def test_it_is_told_while_there_is_still_room_for_calls(made: tuple[Rig, SmallDisk], number: str) -> None:

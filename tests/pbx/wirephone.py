@@ -19,6 +19,8 @@ from demo.softphone.tones import tone_pcm
 from tests.pbx.ground import header
 
 FRAME_S: Final = 0.020
+REPEATED_S: Final = 5.0
+"""After which a repeated INVITE that got no answer of its own is repeated once more."""
 _FRAME: Final = 160
 
 
@@ -139,10 +141,10 @@ class WirePhone(asyncio.DatagramProtocol):
         speaking = asyncio.create_task(self._speak())
         try:
             yield self
+        finally:
             for call in self.calls:
                 with contextlib.suppress(TimeoutError):
                     await call.hangup()
-        finally:
             speaking.cancel()
             await asyncio.gather(speaking, return_exceptions=True)
             transport.close()
@@ -190,15 +192,20 @@ class WirePhone(asyncio.DatagramProtocol):
         return status(answer), call
 
     async def repeat(self, call: WireCall) -> int:
-        """Send the INVITE of `call`, the last one, as the network may: again. Return the final status it gets."""
+        """Send the INVITE of `call`, the last one, as the network may: again. Return the final status it gets.
+
+        What has the To tag of `call` is its own 200, sent again: by a PBX that has not read our ACK yet, or that
+        took the INVITE for one of the same transaction. It is sent until there is another answer.
+        """
         answers = self._answers[f"{call.call_id} {call.cseq} INVITE"]
-        while not answers.empty():
-            answers.get_nowait()
-        self._transport.sendto(self._invite.encode(), (self.pbx, SIP_PORT))
         async with asyncio.timeout(NET_S):
-            while status(answer := await answers.get()) < 200:
-                pass
-        return status(answer)
+            while True:
+                self._transport.sendto(self._invite.encode(), (self.pbx, SIP_PORT))
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(REPEATED_S):
+                        while status(answer := await answers.get()) < 200 or header(answer, "To") == call.theirs:
+                            pass
+                    return status(answer)
 
     def acknowledge(self, call: WireCall) -> None:
         """Send the ACK of the call's last INVITE, which was answered by 200."""

@@ -9,6 +9,7 @@ from tests.databases import (  # noqa: F401 - fixtures
     database_url,
     empty_url,
     migrated_sqlite,
+    patient,
     postgres_server,
     postgres_url,
     sqlite_url,
@@ -17,6 +18,6 @@ from tests.databases import (  # noqa: F401 - fixtures
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:  # noqa: F811
-    opened = Database(database_url)
+    opened = patient(database_url)
     yield opened
     await opened.close()

@@ -17,6 +17,7 @@ from callrouter.access.ports import Audit, AuditFilter
 from callrouter.storage import tables as t
 from callrouter.storage.audit import AuditTrail, append
 from callrouter.storage.database import Database
+from tests.databases import patient
 from tests.storage.desks import KEY, OTHER_KEY, note
 from tests.storage.given import execute, rows
 
@@ -151,7 +152,7 @@ async def test_rows_added_while_it_is_read_are_left_for_the_next_time(trail: Aud
 
 @pytest.fixture
 async def other_process(database_url: str) -> AsyncIterator[Database]:
-    opened = Database(database_url)
+    opened = patient(database_url)
     yield opened
     await opened.close()
 

@@ -31,6 +31,7 @@ from callrouter.storage.desk import DeskTables
 from callrouter.storage.duty import DutyTable
 from callrouter.storage.secrets import SecretTables
 from callrouter.storage.versions import Versions
+from tests.databases import patient
 from tests.storage.desks import KEY, by_name, note, operator, puts, route, settings_of, table, trunk, values_of
 from tests.storage.given import execute, one, rows
 
@@ -105,7 +106,7 @@ async def test_a_write_that_saw_an_older_desk_changes_nothing(desk: DeskTables, 
 
 @pytest.fixture
 async def other_process(database_url: str) -> AsyncIterator[Database]:
-    opened = Database(database_url)
+    opened = patient(database_url)
     yield opened
     await opened.close()
 
@@ -308,11 +309,11 @@ async def test_loading_a_big_table_lets_the_calls_go_on(desk: DeskTables) -> Non
 
 
 async def test_the_desk_after_a_restart_is_the_one_before(database_url: str) -> None:
-    first = Database(database_url)
+    first = patient(database_url)
     await DeskTables(first, KEY).write(0, [*puts(table()), Put(Entry(Kind.TRUNKS, trunk(channels=5), 3))], note())
     held = await DeskTables(first, KEY).load()
     await first.close()
-    second = Database(database_url)
+    second = patient(database_url)
     try:
         assert await DeskTables(second, KEY).load() == held
     finally:

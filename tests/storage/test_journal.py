@@ -19,6 +19,7 @@ from callrouter.storage.database import Database, StorageUnavailable
 from callrouter.storage.fill import fill
 from callrouter.storage.journal import Journal
 from callrouter.storage.known import call_of
+from tests.databases import patient
 from tests.storage.given import (
     batch,
     given_ended,
@@ -107,7 +108,7 @@ async def test_a_big_batch_is_one_transaction(database: Database) -> None:
 
 @pytest.mark.parametrize("start", [0, 1])
 async def test_two_services_apply_the_same_records_at_once(database: Database, database_url: str, start: int) -> None:
-    other = Database(database_url)
+    other = patient(database_url)
     try:
         calls = [uuid4() for _ in range(40)]
         await store_together(database, [given_opened(call) for call in calls[: 20 * start]])
@@ -140,7 +141,7 @@ async def test_two_services_apply_the_same_records_at_once(database: Database, d
 async def test_a_note_waits_for_a_record_of_the_same_call_and_keeps_it(database: Database, database_url: str) -> None:
     call = uuid4()
     await store_together(database, [given_opened(call)])
-    other = Database(database_url)
+    other = patient(database_url)
 
     async def slowly(connection: AsyncConnection) -> asyncio.Task[None]:
         await fill(connection, [given_ended(call)])

@@ -17,11 +17,12 @@ from callrouter.publishing.canonical import digest, directory_text, routing_text
 from callrouter.routing.entries import Kind
 from callrouter.routing.table import RoutingTable
 from callrouter.storage import tables as t
-from callrouter.storage.database import Database, migrate
+from callrouter.storage.database import migrate
 from callrouter.storage.desk import DeskTables
 from callrouter.storage.engine import migrating_engine, place
 from callrouter.storage.revisions import alembic_config
 from callrouter.storage.versions import Versions
+from tests.databases import patient
 from tests.storage.desks import KEY, note, settings_of, values_of
 from tests.storage.given import given_opened, rows, store
 
@@ -162,7 +163,7 @@ def upgraded(empty_url: str) -> str:
 
 
 async def test_versions_of_before_send_calls_where_they_did(upgraded: str) -> None:
-    database = Database(upgraded)
+    database = patient(upgraded)
     try:
         versions = Versions(database)
         assert await versions.get(1) == _expected("Pertama")
@@ -176,7 +177,7 @@ async def test_versions_of_before_send_calls_where_they_did(upgraded: str) -> No
 
 
 async def test_the_newest_version_becomes_directory_and_draft(upgraded: str) -> None:
-    database = Database(upgraded)
+    database = patient(upgraded)
     whole = _expected("Kedua")
     try:
         held = await DeskTables(database, KEY).load()
@@ -191,7 +192,7 @@ async def test_the_newest_version_becomes_directory_and_draft(upgraded: str) -> 
 
 async def test_the_texts_are_those_that_are_written_today(upgraded: str) -> None:
     """So the draft of an upgraded database does not count as changed."""
-    database = Database(upgraded)
+    database = patient(upgraded)
     whole = _expected("Kedua")
     try:
         (_, row) = await rows(database, t.table_version)
@@ -208,7 +209,7 @@ async def test_a_version_that_was_changed_by_hand_stays_refused(empty_url: str) 
     """A new hash would make it look right; and its content must not become the draft unseen."""
     _old(empty_url, (1, _named("Pertama"), {}), (2, _named("Kedua"), {"sha256": "0" * 64}))
     migrate(empty_url)
-    database = Database(empty_url)
+    database = patient(empty_url)
     try:
         with pytest.raises(OperatorError, match="Version 2 of the routing table was changed in the database"):
             await Versions(database).current()
@@ -222,7 +223,7 @@ async def test_a_version_that_was_changed_by_hand_stays_refused(empty_url: str) 
 async def test_a_database_without_versions_comes_up_with_an_empty_desk(empty_url: str) -> None:
     _old(empty_url)
     migrate(empty_url)
-    database = Database(empty_url)
+    database = patient(empty_url)
     try:
         desk = DeskTables(database, KEY)
         held = await desk.load()
@@ -248,7 +249,7 @@ async def test_incidents_of_before_get_what_follows_from_their_calls(empty_url: 
     finally:
         engine.dispose()
     migrate(empty_url)
-    database = Database(empty_url)
+    database = patient(empty_url)
     try:
         found = [
             (row["number"], row["origin"], row["area"], row["area_source"], row["disposition"], row["updated_at"])

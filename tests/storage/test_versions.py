@@ -20,6 +20,7 @@ from callrouter.storage.audit import AuditTrail
 from callrouter.storage.database import Database
 from callrouter.storage.desk import DeskTables
 from callrouter.storage.versions import Versions
+from tests.databases import patient
 from tests.storage.desks import KEY, by_name, note, puts, settings_of, values_of
 from tests.storage.desks import table as small_table
 from tests.storage.given import execute, one, rows
@@ -126,7 +127,7 @@ async def test_a_desk_that_was_read_before_is_refused_after_it(database: Databas
 async def test_publications_at_once_get_numbers_without_gaps(
     database: Database, database_url: str, table: RoutingTable
 ) -> None:
-    other = Database(database_url)
+    other = patient(database_url)
     try:
         names = [f"Centre {n}" for n in range(10)]
         numbers = await asyncio.gather(
