@@ -41,6 +41,8 @@ EXPECTED_WARNINGS: Final = (
     "Session already DISCONNECTED",  # a caller was gone in the moment when he was to be answered
     "res_musiconhold.c: Failed to write frame",  # music was due when its listener left or was sent on; the cause that
     # the line tells is whatever had failed before: nothing was tried to be sent
+    "INVITE transaction (key exists)",  # an INVITE came again in the moment when its first transaction was ending:
+    "Object already exists (PJ_EEXISTS)",  # it is dropped
     "': Already there",  # an operator joined by phone: dialplan and service add him, each if it does not see him yet
 )
 """What the PBX says of things that happen, and that do no harm: one list for all tests that have a PBX."""
