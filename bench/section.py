@@ -51,6 +51,11 @@ def spread(delays_s: Sequence[float]) -> Spread | None:
     return Spread(len(ordered), 1000 * _rank(ordered, 0.5), 1000 * _rank(ordered, 0.99))
 
 
+def p95(values: Sequence[float]) -> float:
+    """Return the 95th percentile (nearest rank) of at least one value."""
+    return _rank(sorted(values), 0.95)
+
+
 def _rank(ordered: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 

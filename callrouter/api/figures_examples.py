@@ -14,8 +14,8 @@ from callrouter.agencies.scoreboard import (
     Refusals,
     Remark,
     Scoreboard,
-    month_period,
 )
+from callrouter.agencies.scoreboard_periods import month_period
 from callrouter.api import figures_shown as shown
 from callrouter.api.figures_models import CsvText
 from callrouter.incidents.clocks import Clock, Clocked, Moments, Timed, timed, timed_agency

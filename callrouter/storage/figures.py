@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
@@ -11,7 +11,8 @@ from uuid import UUID
 from sqlalchemy import and_, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from callrouter.agencies import scoreboard as rules
+from callrouter.access.model import AuditNote
+from callrouter.agencies import scoreboard_rules as rules
 from callrouter.agencies.scoreboard import (
     By,
     Disposed,
@@ -21,48 +22,45 @@ from callrouter.agencies.scoreboard import (
     Refusals,
     Remark,
     RemarkMoved,
-    Rung,
     Scoreboard,
 )
+from callrouter.agencies.scoreboard_periods import month_period, months, shift_spans
+from callrouter.agencies.scoreboard_rules import Rung
 from callrouter.clock import now_us
 from callrouter.incidents.clocks import (
-    OF_CALL,
-    OF_INCIDENT,
-    PRESETS,
-    Clock,
     Clocked,
     ClockStep,
-    Within,
-    Zone,
     zones,
 )
 from callrouter.incidents.model import Disposition
 from callrouter.routing.table import RoutingTable
 from callrouter.storage import figures_sql as sql
 from callrouter.storage import figures_sums
+from callrouter.storage.audit import append
 from callrouter.storage.clocks import clocks_of
 from callrouter.storage.database import Database
+from callrouter.storage.figures_counted import OF_CALLS, OF_INCIDENTS, OF_PARTS, Alike, Asked
+from callrouter.storage.figures_lines import alike_calls, ask, lines
 from callrouter.storage.rows import execute_many, insert_into, upsert
+from callrouter.storage.tables_daily import DAY_US
 from callrouter.storage.tables_figures import agency_remark, call_ring, clock_step
 
 MAX_STEPS: Final = 10_000
 """Clock steps that are read for one answer: a clock that is set more often than that has no figures."""
-_SET: Final = "SET LOCAL jit = off; SET LOCAL work_mem = '64MB'; SET LOCAL max_parallel_workers_per_gather = 0"
-"""To compile such a statement takes PostgreSQL longer than to run it; what is sorted stays in memory; and the period
-and the one before it have a core each.
-"""
 
 
 class Figures:
     """Reads them from the database.
 
     table: the routing table in force, whose shifts and contacts lines are made by
+    key:   of the audit's chain
     """
 
     def __init__(
         self,
         database: Database,
         table: Callable[[], RoutingTable],
+        key: bytes,
         now_us: Callable[[], int] = now_us,
         writing: Database | None = None,
     ) -> None:
@@ -70,6 +68,7 @@ class Figures:
         self._database = database
         self._writing = database if writing is None else writing
         self._table = table
+        self._key = key
         self._now_us = now_us
         self._postgresql = database.place.file is None
 
@@ -81,93 +80,54 @@ class Figures:
         return Scoreboard(period, by, lines, before, remarks)
 
     async def _lines(self, period: Period, by: By) -> tuple[Line, ...]:
-        set_in = zones(await self.steps(period))
-        if by is By.AGENCY:
-            return await self._of_agencies(period, set_in)
-        table = self._table()
+        spans = await asyncio.to_thread(shift_spans, self._table(), period) if by is By.SHIFT else []
         now = self._now_us()
 
-        spans = await asyncio.to_thread(rules.shift_spans, table, period) if by is By.SHIFT else []
-        on = self._postgresql
+        async def work(connection: AsyncConnection) -> tuple[Line, ...]:
+            asked = Asked(period, by, zones(await _steps(connection, period)), tuple(spans), now)
+            if by is By.AGENCY:
+                return await self._of_agencies(connection, asked)
+            calls = await lines(connection, asked, OF_CALLS)
+            return rules.joined(calls, await lines(connection, asked, OF_INCIDENTS))
 
-        calls = await self._summed(
-            lambda: sql.calls(by, period, set_in, spans, on_postgresql=on), OF_CALL, presets=True
-        )
-        incidents = await self._summed(
-            lambda: sql.incidents(by, period, set_in, now, spans, on_postgresql=on), OF_INCIDENT
-        )
-        return rules.joined(calls, incidents)
+        return await self._database.read(work)
 
-    async def _of_agencies(self, period: Period, set_in: Sequence[Zone]) -> tuple[Line, ...]:
-        now = self._now_us()
-        parts = await self._summed(lambda: sql.agencies(period, set_in, now), sql.CLOCKS_OF_AGENCY)
-        statement = await asyncio.to_thread(self._text, lambda: figures_sums.rung(period))
-        rung = [Rung(row.label, row.result, row.answered_by, row.count) for row in await self._rows(statement)]
+    async def _of_agencies(self, connection: AsyncConnection, asked: Asked) -> tuple[Line, ...]:
+        parts = await lines(connection, asked, OF_PARTS)
+        statement = await asyncio.to_thread(self._text, lambda: figures_sums.rung(asked.period))
+        rung = [Rung(row.label, row.result, row.answered_by, row.count) for row in await ask(connection, statement)]
         table = self._table()
         trunk_of = {
             f"{agency.key}/{contact.key}": contact.trunk
             for agency in table.directory.agencies
             for contact in agency.contacts
         }
-        lines = rules.rung_agencies(rung, trunk_of)
+        found = rules.rung_agencies(rung, trunk_of)
         for part in parts:
-            called = lines.get(part.key, Line(part.key))
-            lines[part.key] = replace(
+            called = found.get(part.key, Line(part.key))
+            found[part.key] = replace(
                 called, incidents=part.incidents, due=part.due, late=part.late, clocks=part.clocks
             )
-        return rules.in_order(lines.values())
-
-    async def _summed(
-        self, rows: Callable[[], Any], clocks: Sequence[Clock], *, presets: bool = False
-    ) -> tuple[Line, ...]:
-        def statements() -> tuple[str, str | None]:
-            facts = rows()
-            whole = figures_sums.sums(facts, clocks, presets=presets, on_postgresql=self._postgresql)
-            apart = None if self._postgresql else figures_sums.ranks(facts, clocks)
-            return self._compiled(whole), None if apart is None else self._compiled(apart)
-
-        whole, apart = await asyncio.to_thread(statements)
-
-        async def ask(connection: AsyncConnection) -> tuple[Sequence[Any], Sequence[Any]]:
-            found = await self._ask(connection, whole)
-            return found, [] if apart is None else await self._ask(connection, apart)
-
-        found, ranked = await self._database.read(ask)
-        percentiles = {(row.key, row.clock): (row.p50, row.p90) for row in ranked}
-        return rules.in_order(_line(row._mapping, clocks, percentiles, presets=presets) for row in found)
+        return rules.in_order(found.values())
 
     async def steps(self, period: Period) -> list[ClockStep]:
         """Return the clock's steps that may touch what is measured of a period."""
-        of = clock_step.c
-        wanted = (
-            select(clock_step)
-            .where(and_(of.after_at >= period.begin - sql.DAY_US, of.after_at < period.end + sql.LATEST_US))
-            .order_by(of.after_at)
-            .limit(MAX_STEPS)
-        )
-
-        async def ask(connection: AsyncConnection) -> list[ClockStep]:
-            return [
-                ClockStep(row.node, row.before_at, row.after_at, row.by_us)
-                for row in await connection.execute(wanted)
-            ]
-
-        return await self._database.read(ask)
+        return await self._database.read(lambda connection: _steps(connection, period))
 
     # -------------------------------------------------------------------------------------------- month
     async def month(self, month: str) -> MonthlyReport:
         """Return the report of a month of the centre's time zone. Raises ValueError where it is none."""
-        period = rules.month_period(month, self._table().centre.timezone)
-        calls = await asyncio.to_thread(self._text, lambda: figures_sums.month(period))
+        period = month_period(month, self._table().centre.timezone)
         refused = await asyncio.to_thread(self._text, lambda: figures_sums.refused(period))
+        now = self._now_us()
 
-        async def ask(connection: AsyncConnection) -> tuple[Sequence[Any], Sequence[Any]]:
-            return await self._ask(connection, calls), await self._ask(connection, refused)
+        async def work(connection: AsyncConnection) -> tuple[Sequence[Alike], Sequence[Any]]:
+            return await alike_calls(connection, period, now), await ask(connection, refused)
 
-        found, turned_away = await self._database.read(ask)
+        found, turned_away = await self._database.read(work)
         every, undisposed = dict.fromkeys(Disposition, 0), dict.fromkeys(Disposition, 0)
         for row in found:
-            kind = rules.shown_as(row.disposition, row.origin, row.outcome, heard=bool(row.heard))
+            kind = rules.shown_as(row.disposition, row.origin, row.outcome, heard=row.heard)
             every[kind] += row.count
             undisposed[kind] += 0 if row.judged else row.count
         return MonthlyReport(
@@ -188,7 +148,7 @@ class Figures:
         return await self._database.read(ask)
 
     async def say(self, agency: str, month: str, text: str, by: str, seen: frozenset[int] | None) -> Remark:
-        """Keep what an agency says about a month. Raises RemarkMoved."""
+        """Keep what an agency says of a month, with its note in the audit, all or nothing. Raises RemarkMoved."""
 
         async def work(connection: AsyncConnection) -> Remark:
             known = await _remark(connection, agency, month)
@@ -197,12 +157,16 @@ class Figures:
             new = Remark(agency, month, text, by, self._now_us(), known.version + 1)
             row = {"agency": agency, "month": month, "text": new.text, "said_by": by, "at": new.at}
             await upsert(connection, agency_remark, ("agency", "month"), [row | {"version": new.version}])
-            return await _remark(connection, agency, month)
+            kept = await _remark(connection, agency, month)
+            payload: dict[str, object] = {"before": known.text if known.version else None, "after": kept.text}
+            note = AuditNote(by, "replace" if known.version else "create", f"remarks/{agency}/{month}", payload)
+            await append(connection, self._key, note, new.at)
+            return kept
 
         return await self._writing.write(work)
 
     async def _remarks(self, period: Period) -> tuple[Remark, ...]:
-        touched = rules.months(period, self._table().centre.timezone)
+        touched = months(period, self._table().centre.timezone)
         of = agency_remark.c
         wanted = select(agency_remark).where(of.month.in_(touched)).order_by(of.agency, of.month)
 
@@ -235,39 +199,19 @@ class Figures:
         return await self._database.read(lambda connection: clocks_of(connection, incident))
 
     # -------------------------------------------------------------------------------------------- asking
-    def _compiled(self, statement: Any) -> str:
-        return figures_sums.compiled(statement, on_postgresql=self._postgresql)
-
     def _text(self, statement: Callable[[], Any]) -> str:
-        return self._compiled(statement())
-
-    async def _rows(self, statement: str) -> Sequence[Any]:
-        async def ask(connection: AsyncConnection) -> Sequence[Any]:
-            return await self._ask(connection, statement)
-
-        return await self._database.read(ask)
-
-    async def _ask(self, connection: AsyncConnection, statement: str) -> Sequence[Any]:
-        if self._postgresql:
-            await connection.exec_driver_sql(_SET)
-            statement = statement.replace("%", "%%")
-        return (await connection.exec_driver_sql(statement)).all()
+        return figures_sums.compiled(statement(), on_postgresql=self._postgresql)
 
 
-def _line(
-    row: Mapping[str, Any], clocks: Sequence[Clock], ranked: Mapping[tuple[str, str], Any], *, presets: bool
-) -> Line:
-    def figure(clock: Clock) -> rules.ClockFigure:
-        median, p90 = row.get(f"{clock}_ranks") or ranked.get((row["key"], str(clock))) or (None, None)
-        return rules.ClockFigure(row[str(clock)], int(row[f"{clock}_unusable"]), median, p90)
-
-    counted = ("calls", "left_out", "answered", "waiting", "trunk", "nobody", "gone", "incidents", "due", "late")
-    return Line(
-        row["key"],
-        **{name: int(row[name]) for name in counted if name in row},
-        within=tuple(Within(s, row[f"in_{s}"], row["known"] - row[f"gone_{s}"]) for s in PRESETS) if presets else (),
-        clocks={clock: figure(clock) for clock in clocks},
+async def _steps(connection: AsyncConnection, period: Period) -> list[ClockStep]:
+    of = clock_step.c
+    wanted = (
+        select(clock_step)
+        .where(and_(of.after_at >= period.begin - DAY_US, of.after_at < period.end + sql.LATEST_US))
+        .order_by(of.after_at)
+        .limit(MAX_STEPS)
     )
+    return [ClockStep(row.node, row.before_at, row.after_at, row.by_us) for row in await connection.execute(wanted)]
 
 
 async def _remark(connection: AsyncConnection, agency: str, month: str) -> Remark:

@@ -5,45 +5,46 @@ On both databases the same. What is summed of them: figures_sums.
 
 from __future__ import annotations
 
-import json
-from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
-    Integer,
     Select,
     Subquery,
     Text,
     and_,
     case,
+    cast,
     false,
     func,
     literal,
     literal_column,
     or_,
     select,
-    text,
     union_all,
 )
 
-from callrouter.agencies.scoreboard import TRUNK_FAULTS, By, Period, Span
+from callrouter.agencies.scoreboard import By, Period, Span
+from callrouter.agencies.scoreboard_rules import TRUNK_FAULTS
 from callrouter.incidents.clocks import OF_INCIDENT, Clock, Zone
 from callrouter.storage import tables as t
+from callrouter.storage.figures_spans import Num, Times, times_of
+from callrouter.storage.tables_daily import DAY_US, SLICE_US
 from callrouter.storage.tables_figures import call_ring
 
-S: Final = 1_000_000
-DAY_US: Final = 86_400 * S
 LATEST_US: Final = 31 * DAY_US
-"""What comes to an incident later than this after its period has no part in its figures."""
-CLOCKS_OF_AGENCY: Final = (Clock.ACKNOWLEDGEMENT, Clock.ON_SCENE, Clock.RESOLUTION)
+"""An agency that got an incident later than this after its opening has no part in its figures."""
 UNHEARD_STAGES: Final = ("", "opened", "menu", "plan")
 """Stages of a call in which nobody had been rung yet."""
 
-Num = ColumnElement[int]
+Ranges = Sequence[Period]
+"""Times apart from each other, of which something is counted. At least one."""
+
+
+def within(at: Num, ranges: Ranges, before: int = 0, after: int = 0) -> ColumnElement[bool]:
+    """Return whether a moment is in one of these ranges, which begin so much earlier and end so much later."""
+    return or_(*(and_(at >= one.begin - before, at < one.end + after) for one in ranges))
 
 
 # ------------------------------------------------------------------------------------------------ clocks
@@ -67,58 +68,6 @@ def _clock_columns(spans: Mapping[Clock, tuple[Num, Num]], set_in: Sequence[Zone
 
 
 # ------------------------------------------------------------------------------------------------ calls
-@dataclass(frozen=True, slots=True)
-class _Times:
-    """The spans as rows with a `key`; `holds` says whether a row's time holds a moment."""
-
-    rows: Subquery
-    holds: Callable[[Num], ColumnElement[bool]]
-
-
-def _times(by: By, spans: Sequence[Span], *, on_postgresql: bool) -> _Times | None:
-    if by is not By.SHIFT:
-        return None
-    if not on_postgresql:
-        words = "SELECT value ->> 'k' AS key, value ->> 'b' AS begins, value ->> 'e' AS ends FROM json_each(:given)"
-        given = [{"k": one.key, "b": one.begin, "e": one.end} for one in spans]
-        rows = text(words).bindparams(given=_json(given)).columns(key=Text, begins=BigInteger, ends=BigInteger)
-        of = rows.subquery("spans")
-        return _Times(of, lambda at: and_(at >= of.c.begins, at < of.c.ends))
-    # By the number of the piece between two edges, found by halving: a join on equality instead of on order, which
-    # would compare every call with every span.
-    edges = sorted({at for one in spans for at in (one.begin, one.end)})
-    pieces = [
-        {"k": one.key, "n": n}
-        for one in spans
-        for n in range(bisect_left(edges, one.begin) + 1, bisect_left(edges, one.end) + 1)
-    ]
-    words = "SELECT k AS key, n AS piece FROM jsonb_to_recordset(CAST(:given AS jsonb)) AS s(k text, n int)"
-    found = text(words).bindparams(given=_json(pieces)).columns(key=Text, piece=Integer).subquery("spans")
-    array: ColumnElement[Any] = literal_column(f"CAST('{{{','.join(map(str, edges))}}}' AS bigint[])")
-    return _Times(found, lambda at: func.width_bucket(at, array) == found.c.piece)
-
-
-def _json(rows: Sequence[Mapping[str, Any]]) -> str:
-    return json.dumps(rows, separators=(",", ":"))
-
-
-def _first_parts(period: Period, now: int) -> Subquery:
-    """Of each incident of the period: when the first agency got it, how many acknowledgements were due, and late."""
-    part = t.incident_agency.c
-    due, late = _due(now)
-    return (
-        select(
-            part.incident,
-            func.min(case((part.state.not_in(("declined", "withdrawn")), part.passed_at))).label("handed"),
-            func.sum(due).label("due"),
-            func.sum(late).label("late"),
-        )
-        .where(part.passed_at >= period.begin, part.passed_at < period.end + LATEST_US)
-        .group_by(part.incident)
-        .subquery("parts")
-    )
-
-
 def _due(now: int) -> tuple[Num, Num]:
     part = t.incident_agency.c
     waited = and_(part.due_at.is_not(None), part.state != "withdrawn")
@@ -128,8 +77,8 @@ def _due(now: int) -> tuple[Num, Num]:
     return case((and_(waited, over), 1), else_=0), case((and_(waited, late), 1), else_=0)
 
 
-def _faulted(period: Period) -> Subquery:
-    """Calls of the period for which a line failed, and nobody was rung on another."""
+def _faulted(ranges: Ranges) -> Subquery:
+    """Calls for which a line failed, and nobody was rung on another; with when it first did."""
     at_fault, other = t.attempt.alias("at_fault"), t.attempt.alias("other")
     dialled = at_fault.c.kind.in_([literal_column("'dial'"), literal_column("'static'")])
     faults: list[Any] = [literal_column(f"'{result}'") for result in sorted(TRUNK_FAULTS)]
@@ -139,45 +88,55 @@ def _faulted(period: Period) -> Subquery:
     )
     rung = select(literal(1)).where(other.c.call == at_fault.c.call, well).exists()
     return (
-        select(at_fault.c.call)
-        .where(
-            dialled,
-            at_fault.c.result.in_(faults),
-            at_fault.c.begun_at >= period.begin,
-            at_fault.c.begun_at < period.end + DAY_US,
-            ~rung,
-        )
-        .distinct()
+        select(at_fault.c.call, func.min(at_fault.c.begun_at).label("at"))
+        .where(dialled, at_fault.c.result.in_(faults), within(at_fault.c.begun_at, ranges, DAY_US, DAY_US), ~rung)
+        .group_by(at_fault.c.call)
         .subquery("faulted")
     )
 
 
-def _keyed(by: By, at: Num, period: Period, times: _Times | None) -> tuple[Any, list[Any]]:
-    """The key of a line, and what narrows the rows to the period."""
-    of_period = [at >= period.begin, at < period.end]
+def near(moment: Num, at: Num) -> ColumnElement[bool]:
+    """Whether what belongs to a call or incident came so near to it that it counts; of each row by itself, so that
+    what is counted of two times is the sum of what is counted of each.
+    """
+    return and_(moment >= at - DAY_US, moment <= at + DAY_US)
+
+
+def _times(by: By | None, spans: Sequence[Span], *, on_postgresql: bool) -> Times | None:
+    return times_of(spans, on_postgresql=on_postgresql) if by is By.SHIFT else None
+
+
+def _keyed(by: By | None, at: Num, ranges: Ranges, times: Times | None) -> tuple[Any, list[Any]]:
+    """The key of a line, and what narrows the rows to the ranges."""
+    of_ranges = [within(at, ranges)]
     if times is not None:
-        return times.rows.c.key, [*of_period, times.holds(at)]
-    return (t.incident.c.category if by is By.CATEGORY else t.incident.c.area), of_period
+        return times.rows.c.key, [*of_ranges, times.holds(at)]
+    if by is None:
+        return cast(at // SLICE_US, Text), of_ranges
+    return (t.incident.c.category if by is By.CATEGORY else t.incident.c.area), of_ranges
 
 
 def calls(
-    by: By, period: Period, set_in: Sequence[Zone], spans: Sequence[Span], *, on_postgresql: bool
+    by: By | None, ranges: Ranges, set_in: Sequence[Zone], spans: Sequence[Span], *, on_postgresql: bool
 ) -> Select[Any]:
-    """Return what is counted of calls by category, area or shift: a row of each call of the period."""
+    """Return what is counted of calls by category, area or shift (None: by quarter of an hour): a row of each call
+    of these ranges.
+    """
     call, incident = t.call.c, t.incident.c
     times = _times(by, spans, on_postgresql=on_postgresql)
-    key, within = _keyed(by, call.opened_at, period, times)
+    key, narrowed = _keyed(by, call.opened_at, ranges, times)
     if by is By.CATEGORY:
         key = func.coalesce(key, call.category)
-    faulted = _faulted(period)
+    faulted = _faulted(ranges)
     ring = call_ring.c
-    rings = select(call_ring).where(ring.at >= period.begin, ring.at < period.end + DAY_US).subquery("rings")
+    rings = select(call_ring).where(within(ring.at, ranges, DAY_US, DAY_US)).subquery("rings")
     # Every call opens its incident: its row is among those of the same time, which spares a look-up for each.
-    same_time = [incident.opened_at >= period.begin, incident.opened_at < period.end]
+    of_its_time = within(incident.opened_at, ranges, DAY_US, DAY_US)
+    own = and_(incident.id == call.incident, of_its_time, near(incident.opened_at, call.opened_at))
     source: Any = (
-        t.call.outerjoin(t.incident, and_(incident.id == call.incident, *same_time))
-        .outerjoin(rings, rings.c.call == call.id)
-        .outerjoin(faulted, faulted.c.call == call.id)
+        t.call.outerjoin(t.incident, own)
+        .outerjoin(rings, and_(rings.c.call == call.id, near(rings.c.at, call.opened_at)))
+        .outerjoin(faulted, and_(faulted.c.call == call.id, near(faulted.c.at, call.opened_at)))
     )
     known = (
         select(
@@ -194,7 +153,7 @@ def calls(
             call.stage.in_(UNHEARD_STAGES).label("not_rung"),
         )
         .select_from(*([source] if times is None else [times.rows, source]))
-        .where(call.direction == "in", *within)
+        .where(call.direction == "in", *narrowed)
     )
     of = apart(known, "known", on_postgresql=on_postgresql).c
     spent: dict[Clock, tuple[Any, Any]] = {
@@ -231,53 +190,91 @@ def _one(when: Any, name: str) -> Any:
 
 
 def incidents(
-    by: By, period: Period, set_in: Sequence[Zone], now: int, spans: Sequence[Span], *, on_postgresql: bool
+    by: By | None, ranges: Ranges, set_in: Sequence[Zone], now: int, spans: Sequence[Span], *, on_postgresql: bool
 ) -> Select[Any]:
-    """Return what is counted of incidents: a row of each incident of the period that an agency got, and of each that
-    was opened without a call (`incidents` is 1 for those alone: the others are counted with their calls).
+    """Return what is counted of incidents: a row of each incident of these ranges that an agency got, and of each
+    that was opened without a call (`incidents` is 1 for those alone: the others are counted with their calls).
     """
     call, incident = t.call.c, t.incident.c
     times = _times(by, spans, on_postgresql=on_postgresql)
-    key, within = _keyed(by, incident.opened_at, period, times)
-    parts = _first_parts(period, now)
-    by_hand = incident.opening_call.is_(None)
+    parts = _parts(ranges, now)
+    got = parts.c
+    by_hand = got.opening_call.is_(None)
     heard = case((call.ended_at.is_(None), call.joined_at), else_=call.human_at)
-    invite = case((by_hand, incident.opened_at), (call.opened_source > 0, call.opened_at))
+    invite = case((by_hand, got.opened_at), (call.opened_source > 0, call.opened_at))
     spent: dict[Clock, tuple[Any, Any]] = {
-        Clock.HAND_OVER: (heard, case((parts.c.handed > heard, parts.c.handed))),
-        Clock.ACKNOWLEDGEMENT: (parts.c.handed, incident.acknowledged_at),
-        Clock.ON_SCENE: (invite, incident.on_scene_at),
-        Clock.RESOLUTION: (invite, incident.resolved_at),
+        Clock.HAND_OVER: (heard, case((got.handed > heard, got.handed))),
+        Clock.ACKNOWLEDGEMENT: (got.handed, got.acknowledged_at),
+        Clock.ON_SCENE: (invite, got.on_scene_at),
+        Clock.RESOLUTION: (invite, got.resolved_at),
     }
-    counted = and_(incident.disposition != "test", func.coalesce(call.origin, "") != "operator")
-    got = parts.join(t.incident, incident.id == parts.c.incident).outerjoin(t.call, call.id == incident.opening_call)
+    counted = func.coalesce(call.origin, "") != "operator"
+    key, narrowed = _keyed(by, got.opened_at, ranges, times)
+    if times is None and by is not None:
+        key = got.category if by is By.CATEGORY else got.area
+    with_calls = parts.outerjoin(t.call, and_(call.id == got.opening_call, call.incident == got.id))
     of_parts = (
         select(
             key.label("key"),
             literal(0).label("incidents"),
-            parts.c.due.label("due"),
-            parts.c.late.label("late"),
+            got.due.label("due"),
+            got.late.label("late"),
             *_clock_columns(spent, set_in, counted),
         )
-        .select_from(*([got] if times is None else [times.rows, got]))
-        .where(*within, counted)
+        .select_from(*([with_calls] if times is None else [times.rows, with_calls]))
+        .where(*narrowed, counted)
     )
     never: Any = literal_column("CAST(NULL AS BIGINT)")
     none = [
         column for clock in OF_INCIDENT for column in (never.label(str(clock)), literal(0).label(f"{clock}_unusable"))
     ]
+    key, narrowed = _keyed(by, incident.opened_at, ranges, times)
     opened = (
         select(
             key.label("key"), literal(1).label("incidents"), literal(0).label("due"), literal(0).label("late"), *none
         )
         .select_from(*([t.incident] if times is None else [times.rows, t.incident]))
-        .where(by_hand, *within, incident.disposition != "test")
+        .where(incident.opening_call.is_(None), *narrowed, incident.disposition != "test")
     )
     return select(union_all(of_parts, opened).subquery("facts"))
 
 
-def agencies(period: Period, set_in: Sequence[Zone], now: int) -> Select[Any]:
-    """Return what is counted by agency: a row of each part of an incident that it got in the period."""
+def _parts(ranges: Ranges, now: int) -> Subquery:
+    """Incidents of these ranges that an agency got, but tests: when the first one got it, how many acknowledgements
+    were due, and late.
+    """
+    part, incident = t.incident_agency.c, t.incident.c
+    due, late = _due(now)
+    its_time = and_(part.passed_at >= incident.opened_at - DAY_US, part.passed_at < incident.opened_at + LATEST_US)
+    return (
+        select(
+            incident.id,
+            incident.opening_call,
+            incident.opened_at,
+            incident.category,
+            incident.area,
+            incident.acknowledged_at,
+            incident.on_scene_at,
+            incident.resolved_at,
+            func.min(case((part.state.not_in(("declined", "withdrawn")), part.passed_at))).label("handed"),
+            func.sum(due).label("due"),
+            func.sum(late).label("late"),
+        )
+        .join_from(t.incident_agency, t.incident, incident.id == part.incident)
+        .where(
+            within(part.passed_at, ranges, DAY_US, DAY_US + LATEST_US),
+            within(incident.opened_at, ranges),
+            its_time,
+            incident.disposition != "test",
+        )
+        # By the primary key, on which all other columns depend.
+        .group_by(incident.number)
+        .subquery("parts")
+    )
+
+
+def agencies(ranges: Ranges, set_in: Sequence[Zone], now: int) -> Select[Any]:
+    """Return what is counted by agency: a row of each part of an incident that it got in these ranges."""
     part, incident = t.incident_agency.c, t.incident.c
     due, late = _due(now)
     spent: dict[Clock, tuple[Any, Any]] = {
@@ -294,5 +291,5 @@ def agencies(period: Period, set_in: Sequence[Zone], now: int) -> Select[Any]:
             *_clock_columns(spent, set_in, part.agency.is_not(None)),
         )
         .join_from(t.incident_agency, t.incident, incident.id == part.incident)
-        .where(part.passed_at >= period.begin, part.passed_at < period.end, incident.disposition != "test")
+        .where(within(part.passed_at, ranges), incident.disposition != "test")
     )

@@ -1,7 +1,7 @@
 """The sums of what is counted, percentiles among them, and the counts of a month; and all statements as text.
 
-PostgreSQL has percentiles of its own (percentile_disc); on SQLite they are found by a window. Statements are made and
-compiled off the loop, as text: they hold no values but numbers and keys of ours.
+On PostgreSQL the sums of a scoreboard are put together by figures_cells. Statements are made and compiled off the
+loop, as text: they hold no values but numbers and keys of ours.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Select, and_, case, func, literal, literal_column, select, text, union_all
+from sqlalchemy import FromClause, Select, and_, case, func, literal, literal_column, select, union_all
 from sqlalchemy.dialects import postgresql, sqlite
 
 from callrouter.agencies.scoreboard import Period
 from callrouter.incidents.clocks import PRESETS, Clock, S
 from callrouter.storage import tables as t
-from callrouter.storage.figures_sql import apart
+from callrouter.storage.figures_sql import Ranges, near, within
+from callrouter.storage.tables_daily import DAY_US
 
 PERCENTS: Final = (50, 90)
 
@@ -27,28 +28,28 @@ def compiled(statement: Select[Any], *, on_postgresql: bool) -> str:
 
 
 # ------------------------------------------------------------------------------------------------ sums
-def sums(rows: Select[Any], clocks: Sequence[Clock], *, presets: bool, on_postgresql: bool) -> Select[Any]:
+def sums(rows: Select[Any], clocks: Sequence[Clock], *, presets: bool) -> Select[Any]:
     """Return the sums of `rows` by key: of every column that counts, and of the clocks."""
-    facts = apart(rows, "counted", on_postgresql=on_postgresql)
+    facts = rows.subquery("counted")
+    return select(facts.c.key, *summed(facts, clocks, presets=presets)).group_by(facts.c.key)
+
+
+def summed(facts: FromClause, clocks: Sequence[Clock], *, presets: bool) -> list[Any]:
+    """Return what is summed of facts, each by its name."""
     of = facts.c
     counted = [
         func.sum(of[name]).label(name)
         for name in of.keys()  # noqa: SIM118 (a collection of columns)
         if name not in {"key", "gone_after", *map(str, clocks)}
     ]
-    columns: list[Any] = [of.key, *counted, *(func.count(of[str(clock)]).label(str(clock)) for clock in clocks)]
+    columns: list[Any] = [*counted, *(func.count(of[str(clock)]).label(str(clock)) for clock in clocks)]
     if presets:
         known = func.count(func.coalesce(of[str(Clock.ANSWER)], of.gone_after))
         columns.append(known.label("known"))
         for seconds in PRESETS:
             for name, column in (("in", of[str(Clock.ANSWER)]), ("gone", of.gone_after)):
                 columns.append(func.count(case((column <= seconds * S, 1))).label(f"{name}_{seconds}"))
-    if on_postgresql:
-        shares = text("ARRAY[" + ", ".join(f"{percent / 100}" for percent in PERCENTS) + "]")
-        for clock in clocks:
-            ranks = func.percentile_disc(shares).within_group(of[str(clock)])
-            columns.append(ranks.label(f"{clock}_ranks"))
-    return select(*columns).group_by(of.key)
+    return columns
 
 
 def ranks(rows: Select[Any], clocks: Sequence[Clock]) -> Select[Any]:
@@ -93,24 +94,32 @@ def rung(period: Period) -> Select[Any]:
     )
 
 
+def disposed(ranges: Ranges) -> Select[Any]:
+    """Return what the calls of these ranges are reported by: a row of each."""
+    call, incident = t.call.c, t.incident.c
+    own = and_(
+        incident.id == call.incident,
+        within(incident.opened_at, ranges, DAY_US, DAY_US),
+        near(incident.opened_at, call.opened_at),
+    )
+    human = case((call.ended_at.is_(None), call.joined_at), else_=call.human_at)
+    return (
+        select(
+            func.coalesce(incident.disposition, "").label("disposition"),
+            case((incident.disposition_by_person.is_(True), 1), else_=0).label("judged"),
+            call.origin,
+            func.coalesce(call.outcome, "").label("outcome"),
+            case((human.is_not(None), 1), else_=0).label("heard"),
+        )
+        .select_from(t.call.outerjoin(t.incident, own))
+        .where(call.direction == "in", within(call.opened_at, ranges))
+    )
+
+
 def month(period: Period) -> Select[Any]:
     """Return the calls of a month, alike ones as one row."""
-    call, incident = t.call.c, t.incident.c
-    heard = case(
-        (case((call.ended_at.is_(None), call.joined_at), else_=call.human_at).is_not(None), 1), else_=0
-    ).label("heard")
-    disposition = func.coalesce(incident.disposition, "").label("disposition")
-    judged = case((incident.disposition_by_person.is_(True), 1), else_=0).label("judged")
-    alike = (disposition, judged, call.origin, call.outcome, heard)
-    same_time = and_(
-        incident.id == call.incident, incident.opened_at >= period.begin, incident.opened_at < period.end
-    )
-    return (
-        select(*alike, func.count().label("count"))
-        .select_from(t.call.outerjoin(t.incident, same_time))
-        .where(call.direction == "in", call.opened_at >= period.begin, call.opened_at < period.end)
-        .group_by(*alike)
-    )
+    rows = disposed((period,)).subquery("rows")
+    return select(*rows.c, func.count().label("count")).group_by(*rows.c)
 
 
 def refused(period: Period) -> Select[Any]:

@@ -16,7 +16,22 @@ from callrouter.storage.engine import Place, migrating_engine, place
 if TYPE_CHECKING:
     from alembic.config import Config
 
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
+REVISIONS: Final = (
+    "0001",
+    "0002",
+    "0003",
+    "0004",
+    "0005",
+    "0006",
+    "0007",
+    "0008",
+    "0009",
+    "0010",
+    "0011",
+    "0012",
+    "0013",
+    "0014",
+)
 """All revisions in the order in which they follow each other, as the folder ``migrations`` has them (a test holds
 both together). Written here too, so that what only asks needs no Alembic: 10 MB that the service would keep.
 """

@@ -195,6 +195,10 @@ call = Table(
     Column("recording", CleanText(400), nullable=False),
     Column("cause", CleanText(200), nullable=False),
     Column("talked_with", CleanText(8), nullable=False),
+    # What stood in From, where `number` is what a trunk asserts (P-Asserted-Identity).
+    Column("sent_from", CleanText(KEY), nullable=False),
+    # The caller pressed 1 because he cannot speak: by what was decided, or by what the PBX says; it stays so.
+    Column("cannot_speak", Boolean, nullable=False, default=False),
     CheckConstraint("direction IN ('in', 'out')", name="direction"),
     Index(None, "routed_at", "id"),
     # When a number last reached a human: what takes it off the list of calls back.

@@ -49,7 +49,7 @@ access_log = Table(
 )
 
 # As text, not as values that are bound: only so do the databases see that a question is the index's.
-CALL_WITH_PERSON = text("(number <> '' OR name <> '')")
+CALL_WITH_PERSON = text("(number <> '' OR name <> '' OR sent_from <> '')")
 INCIDENT_WITH_PERSON = text("(reporter_number <> '' OR reporter_name <> '' OR place <> '' OR description <> '')")
 # What is blanked when its time is over, oldest first.
 Index("ix_call_with_person", call.c.opened_at, sqlite_where=CALL_WITH_PERSON, postgresql_where=CALL_WITH_PERSON)

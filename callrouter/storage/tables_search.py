@@ -54,6 +54,13 @@ Index(
 )
 Index("ix_incident_agency_agency_opened_at", _a.agency, _a.opened_at)
 Index("ix_call_number_opened_at", _c.number, _c.opened_at)
+Index(
+    "ix_call_sent_from_opened_at",
+    _c.sent_from,
+    _c.opened_at,
+    sqlite_where=_c.sent_from != "",
+    postgresql_where=_c.sent_from != "",
+)
 Index("ix_call_outcome_opened_at", _c.outcome, _c.opened_at)
 Index(
     "ix_call_joined_by_opened_at",

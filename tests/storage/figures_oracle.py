@@ -9,7 +9,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from callrouter.agencies.scoreboard import By, ClockFigure, Line, Period, Span, counts
+from callrouter.agencies.scoreboard import By, ClockFigure, Line, Period, Span
+from callrouter.agencies.scoreboard_rules import counts, shown_as
 from callrouter.incidents.clocks import (
     OF_CALL,
     OF_INCIDENT,
@@ -23,12 +24,14 @@ from callrouter.incidents.clocks import (
     nearest_rank,
     within,
 )
+from callrouter.incidents.model import Disposition
 from callrouter.storage import tables as t
 from callrouter.storage.database import Database
 from callrouter.storage.tables_figures import call_ring
 from tests.storage.given import rows
 
 Row = dict[str, Any]
+DAY = 86_400_000_000
 _FAULTS = {"unavailable", "congestion", "full"}
 
 
@@ -122,7 +125,7 @@ def scoreboard(  # noqa: C901 (as one would do it by hand, from top to bottom)
         if call["direction"] != "in" or not inside(call["opened_at"]):
             continue
         incident = found.incidents.get(call["incident"])
-        if incident is not None and not inside(incident["opened_at"]):
+        if incident is not None and abs(incident["opened_at"] - call["opened_at"]) > DAY:
             incident = None
         for key in _keys(by, call, incident, call["opened_at"], spans):
             total = sums[key].counted
@@ -133,7 +136,7 @@ def scoreboard(  # noqa: C901 (as one would do it by hand, from top to bottom)
                 continue
             total["calls"] += 1
             total["incidents"] += incident is not None and incident["opening_call"] == call["id"]
-            moments = _moments(call, None, (), found.rings.get(call["id"]))
+            moments = _moments(call, None, (), _near(found.rings.get(call["id"]), call))
             total[_became(call, found.attempts[call["id"]])] += 1
             intervals = measured(moments, zones)
             sums[key].clock(intervals, OF_CALL)
@@ -144,7 +147,12 @@ def scoreboard(  # noqa: C901 (as one would do it by hand, from top to bottom)
             "" if call_ is None else call_["origin"], incident["disposition"]
         ):
             continue
-        parts = found.parts[incident["id"]]
+        late_us = 31 * DAY
+        parts = [
+            part
+            for part in found.parts[incident["id"]]
+            if -DAY <= part["passed_at"] - incident["opened_at"] < late_us
+        ]
         for key in _keys(by, call_, incident, incident["opened_at"], spans):
             if call_ is None:
                 sums[key].counted["incidents"] += 1
@@ -161,6 +169,11 @@ def _shown(total: _Sum) -> bool:
     return bool(total.counted)
 
 
+def _near(at: int | None, call: Row) -> int | None:
+    """What is told of a call a day or more away from it is not of it (a clock that was set)."""
+    return at if at is not None and abs(at - call["opened_at"]) <= DAY else None
+
+
 def _became(call: Row, attempts: Sequence[Row]) -> str:
     if _heard(call) is not None:
         return "answered"
@@ -168,6 +181,8 @@ def _became(call: Row, attempts: Sequence[Row]) -> str:
         return "waiting"
     outside = [a for a in attempts if a["kind"] in {"dial", "static"}]
     failed = [a for a in outside if a["result"] in _FAULTS]
+    if failed and _near(min(a["begun_at"] for a in failed), call) is None:
+        failed = []
     if failed and len(failed) == len(outside) and not any(a["kind"] == "ringgroup" for a in attempts):
         return "trunk"
     return "gone" if call["stage"] in {"", "opened", "menu", "plan"} else "nobody"
@@ -216,3 +231,19 @@ def agencies(found: Rows, period: Period, zones: Sequence[Zone], now: int) -> di
                     total.intervals[clock].append(one)
     clocks = (Clock.ACKNOWLEDGEMENT, Clock.ON_SCENE, Clock.RESOLUTION)
     return {key: total.line(key, clocks) for key, total in sums.items()}
+
+
+def month(found: Rows, period: Period) -> dict[str, tuple[int, int]]:
+    """Return of each disposition the calls of a month, and those that no person has judged."""
+    every = {str(kind): [0, 0] for kind in Disposition}
+    for call in found.calls:
+        if call["direction"] != "in" or not period.begin <= call["opened_at"] < period.end:
+            continue
+        incident = found.incidents.get(call["incident"], {})
+        if incident and abs(incident["opened_at"] - call["opened_at"]) > DAY:
+            incident = {}
+        heard = _heard(call) is not None
+        kind = shown_as(incident.get("disposition", ""), call["origin"], call["outcome"], heard=heard)
+        every[kind][0] += 1
+        every[kind][1] += not incident.get("disposition_by_person", False)
+    return {kind: (calls, undisposed) for kind, (calls, undisposed) in every.items()}

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from callrouter.agencies.scoreboard import shown_as
+from callrouter.agencies.scoreboard_rules import shown_as
 from callrouter.incidents.clocks import (
     PRESETS,
     Clock,
