@@ -132,11 +132,13 @@ def pbx_render() -> None:
 def pbx_run() -> None:
     """Become the PBX with the rendered configuration."""
     loaded = load()
+    from callrouter.asterisk.astdb import set_aside_if_broken
     from callrouter.asterisk.pbx import find
     from callrouter.prepare import require_rendered
 
     require_rendered(loaded)
     asterisk = run(find(loaded.pbx_root))
+    set_aside_if_broken(loaded.pbx_dir)
     environment = dict(os.environ) | ({"TZ": loaded.asterisk_timezone} if loaded.asterisk_timezone else {})
     words = [*asterisk.command, "-f", "-C", str(loaded.pbx_dir / "etc" / "asterisk.conf")]
     os.execve(words[0], words, environment)  # noqa: S606 - an argument list of ours, and no shell

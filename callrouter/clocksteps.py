@@ -1,4 +1,6 @@
-"""The machine's clock is watched against one that is never set: who goes by it must know when it was.
+"""The machine's clock is watched against one that is never set: who goes by it must know when it was. One watcher for
+all of them: who waits is helped (asterisk/clockhelp.py), and intervals across a step are told to be of no use
+(clockwatch.py).
 
 Compared with CLOCK_BOOTTIME, which goes on while a machine sleeps, as its time of day does: sleeping is no step.
 """
@@ -8,15 +10,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Final, Protocol
+from dataclasses import dataclass
+from typing import Final
 
 import structlog
+
+from callrouter.incidents.clocks import STEP_US
 
 log = structlog.get_logger(__name__)
 
 LOOK_S: Final = 1.0
-STEP_S: Final = 0.5
-"""What is less is no step: it delays nobody by more."""
 SLEW: Final = 0.1
 """Part of the time that passed which a clock may be slewed by: chrony's most is 1/12."""
 READ_S: Final = 0.05
@@ -25,15 +28,30 @@ READS: Final = 5
 _US: Final = 1_000_000
 
 
-class OnStep(Protocol):
-    """What is told of each step."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The clock was set between two looks.
 
-    def __call__(self, at_us: int, by_us: int, /) -> None:
-        """The clock was set within the last LOOK_S (longer where the loop hung), by this much; less than 0: back.
+    before, after: the time of day at the last look before it, and at the first after it; µs since 1970 UTC
+    by:            how far it was set forward, µs; less than 0: back
+    """
 
-        at_us: the time of day by the clock as it is now, microseconds since 1970 UTC. So from `at_us - by_us -
-        LOOK_S` on, by the clock as it was, times of day of before and after do not fit together.
-        """
+    before: int
+    after: int
+    by: int
+
+
+OnStep = Callable[[Step], None]
+"""Is told of each step, on the loop; must not wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """By how much the wall clock is ahead of the steady one, and both; seconds."""
+
+    ahead: float
+    steady: float
+    wall: float
 
 
 class ClockSteps:
@@ -51,13 +69,13 @@ class ClockSteps:
         self._wall = wall
         self._steady = steady
         self._followers: list[OnStep] = []
-        self._seen: tuple[float, float] | None = None
+        self._seen: _Seen | None = None
         self.steps = 0
         """How often the clock was set while this watched."""
         self.last_us = 0
 
     def follow(self, on_step: OnStep) -> None:
-        """Have this called for each step, on the loop; it must not wait."""
+        """Have this called for each step."""
         self._followers.append(on_step)
 
     async def run(self) -> None:
@@ -74,27 +92,29 @@ class ClockSteps:
         before, self._seen = self._seen, read
         if before is None:
             return 0
-        ahead, steady = read
-        step_s = ahead - before[0]
-        if abs(step_s) < max(STEP_S, SLEW * (steady - before[1])):
+        by_us = round((read.ahead - before.ahead) * _US)
+        if abs(by_us) <= max(STEP_US, SLEW * (read.steady - before.steady) * _US):
             return 0
         self.steps += 1
-        self.last_us = round(step_s * _US)
-        log.error("clock.stepped", by_s=round(step_s, 1), remedy=_REMEDY)
-        at_us = round(self._wall() * _US)
+        self.last_us = by_us
+        log.error("clock.stepped", by_s=round(by_us / _US, 3), remedy=_REMEDY)
+        step = Step(round(before.wall * _US), round(read.wall * _US), by_us)
         for on_step in self._followers:
-            on_step(at_us, self.last_us)
-        return self.last_us
+            on_step(step)
+        return by_us
 
-    def _read(self) -> tuple[float, float] | None:
-        """Return by how much the wall clock is ahead, and the steady clock; None where they cannot be compared."""
+    def _read(self) -> _Seen | None:
+        """Return both clocks; None where they cannot be compared."""
         for _ in range(READS):
             before = self._steady()
             wall = self._wall()
             after = self._steady()
             if after - before <= READ_S:
-                return wall - (before + after) / 2, after
+                return _Seen(wall - (before + after) / 2, after, wall)
         return None
 
 
-_REMEDY: Final = "let the time service slew the time, and step it only when the machine starts (docs/install.md)"
+_REMEDY: Final = (
+    "let the time service slew the time, and step it only when the machine starts (docs/install.md); "
+    "intervals across this moment count as unusable (docs/clocks.md)"
+)

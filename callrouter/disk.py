@@ -19,6 +19,7 @@ from typing import Final
 import structlog
 
 from callrouter.bilingual import Bilingual, reason
+from callrouter.mounts import network_file_system, warning
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +65,7 @@ class Room:
     bytes_an_hour: what our own files on this file system grew by, of the last day
     hours:         how long the room lasts for that; None where nothing grew
     error:         why nothing can be written, or nothing be told; None: it can
+    network:       type of the file system where it is another machine's; else empty
     """
 
     folder: Path
@@ -74,6 +76,7 @@ class Room:
     bytes_an_hour: float = 0.0
     hours: float | None = None
     error: Bilingual | None = None
+    network: str = ""
 
     @property
     def level(self) -> Level:
@@ -82,7 +85,7 @@ class Room:
         soon = self.hours is not None and self.hours < CRITICAL_HOURS
         if self.error is not None or self.free < CRITICAL_BYTES or few_files or soon:
             return Level.CRITICAL
-        if self.used >= WARN_USED or (self.hours is not None and self.hours < WARN_HOURS):
+        if self.network or self.used >= WARN_USED or (self.hours is not None and self.hours < WARN_HOURS):
             return Level.WARNING
         return Level.OK
 
@@ -176,6 +179,8 @@ def _in_words(room: Room, calls: int) -> Bilingual:
             f"{room.folder} tidak dapat ditulis: {room.error.id}. Laporan panggilan akan hilang jika layanan mati.",
             f"{room.folder} cannot be written: {room.error.en}. Without the journal a crash loses calls.",
         )
+    if room.network and room.used < WARN_USED:
+        return warning(room.folder, room.network)
     lasts = "" if room.hours is None else f" ({room.hours:,.0f} h)"
     used, free = f"{room.used:.0%}", f"{room.free / 1e6:,.0f} MB"
     told = Bilingual(
@@ -206,6 +211,7 @@ def _room(folder: Path) -> Room:
         size=size,
         used=1 - free / ours if ours else 1.0,
         files=found.f_favail if found.f_files else None,
+        network=network_file_system(folder),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final
 from uuid import uuid4
 
+from callrouter import mounts
 from callrouter.asterisk.render import read_secrets
 from callrouter.asterisk.witness import Witness
 from callrouter.bilingual import Bilingual
@@ -31,6 +32,8 @@ def examine(settings: Settings, say: Say) -> bool:
 
     for part in exposed(settings):
         say(exposure(settings, part).said(settings.language))
+    for told in mounts.warnings(settings):
+        say(told.said(settings.language))
     keys = read_secrets(settings.secrets_dir)
     ticket = uuid4().hex
     done = threading.Event()

@@ -279,10 +279,10 @@ class _Asked:
         """Return who can be rung."""
         return await self._queues.reachable()
 
-    async def set_members(self, wanted: Mapping[str, Mapping[str, bool]]) -> None:
-        """Set them. Raises PbxAway."""
+    async def set_members(self, wanted: Mapping[str, Mapping[str, bool]], still: Callable[[], bool]) -> None:
+        """Set them. Raises PbxAway, WantedElse."""
         try:
             last_resort = self._roster().table.routing.last_resort.group
-            await self._queues.set_members(wanted, wanted.get(last_resort or "", {}))
+            await self._queues.set_members(wanted, wanted.get(last_resort or "", {}), still)
         except PbxRefused as error:
             raise PbxAway(str(error)) from error

@@ -269,12 +269,29 @@ async def _phone_gone(house: House) -> AsyncIterator[None]:
 # ---------------------------------------------------------------------- the PBX
 @asynccontextmanager
 async def _pbx_kill(house: House) -> AsyncIterator[None]:
+    await _pbx_killed(house)
+    async with _later(_pbx_again(house)):
+        yield
+
+
+@asynccontextmanager
+async def _pbx_lost(house: House) -> AsyncIterator[None]:
+    """It forgets which telephones are logged in and who is in its queues; no telephone does anything about it."""
+    await _pbx_killed(house)
+    found = list(house.centre.settings.pbx_dir.rglob("astdb.sqlite3*"))
+    if not found:
+        raise RuntimeError("the PBX has no database of its own")
+    for file in found:
+        file.unlink()
+    async with _later(_pbx_again(house)):
+        yield
+
+
+async def _pbx_killed(house: House) -> None:
     house.centre.pbx.signal(signal.SIGKILL)
     async with asyncio.timeout(_GONE_S):
         while house.centre.pbx.pid is not None:
             await asyncio.sleep(0.05)
-    async with _later(_pbx_again(house)):
-        yield
 
 
 @asynccontextmanager
@@ -315,5 +332,6 @@ _STRIKES: Final[dict[str, Callable[[House], AbstractAsyncContextManager[None]]]]
     "phone-gone": _phone_gone,
     "pbx-kill": _pbx_kill,
     "pbx-stop": _pbx_stop,
+    "pbx-lost": _pbx_lost,
     "pbx-reload": _pbx_reload,
 }

@@ -95,12 +95,16 @@ FAULTS: Final = (
     Fault("phone-gone", "operator: telephone gone in mid-ring", Side.AGENCY),
     Fault("pbx-kill", "PBX: kill -9, started again after 1 s", Side.PBX),
     Fault("pbx-stop", "PBX: stopped, started again after 1 s", Side.PBX),
+    Fault("pbx-lost", "PBX: kill -9, and its own database (AstDB) is gone when it starts", Side.PBX),
     Fault("pbx-reload", "PBX: reloaded with calls up", Side.PBX),
 )
 BY_KEY: Final = {fault.key: fault for fault in FAULTS}
 UNTAKEN: Final = "clock-back-rings"
 """Only who is rung anew is answered: a telephone that rang when it struck is not taken."""
+LOST: Final = "pbx-lost"
+"""What is lost are the logins of telephones: it differs from `pbx-kill` only for who needs an operator."""
 RINGS: Final = (Stage.AGENCY_RINGS, Stage.OPERATOR_RINGS)
+_NEED_OPERATORS: Final = (Stage.OPERATOR_RINGS, Stage.OPERATOR_TALKS)
 _BEFORE_AGENCY: Final = (Stage.ANSWERED, Stage.MENU, Stage.DIGIT, Stage.AGENCY_RINGS)
 QUICK: Final = (Stage.MENU, Stage.AGENCY_RINGS, Stage.AGENCY_TALKS)
 
@@ -127,6 +131,8 @@ class Cell:
         """Return why it cannot exist; empty where it can."""
         if self.fault.key == UNTAKEN:
             return "" if self.stage in RINGS else "nothing rings yet, or any more"
+        if self.fault.key == LOST:
+            return "" if self.stage in _NEED_OPERATORS else "no operator is needed: it is `pbx-kill`"
         if self.fault.key == "phone-gone":
             return "" if self.stage is Stage.OPERATOR_RINGS else "no operator's telephone is ringing"
         return self._no_agency() if self.fault.side is Side.AGENCY else ""
@@ -134,7 +140,7 @@ class Cell:
     def _no_agency(self) -> str:
         if self.stage in _BEFORE_AGENCY or (self.fault.key, self.stage) == ("drops", Stage.AGENCY_TALKS):
             return ""
-        if self.stage in (Stage.OPERATOR_RINGS, Stage.OPERATOR_TALKS):
+        if self.stage in _NEED_OPERATORS:
             return "no agency is in the call"
         if self.stage is Stage.HANGING_UP:
             return "the caller has gone: nothing that the agency does reaches him"

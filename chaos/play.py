@@ -27,7 +27,7 @@ SINCE_S: Final = 0.3
 STILL_S: Final = 2.0
 """For a pair that talks to be heard talking: sound comes in pieces where a machine is busy."""
 INCIDENTS_S: Final = 20.0
-RESTARTS: Final = ("pbx-kill", "pbx-stop")
+RESTARTS: Final = ("pbx-kill", "pbx-stop", "pbx-lost")
 _ROLES: Final = ("first", "second")
 _TALKS: Final = (Stage.AGENCY_TALKS, Stage.OPERATOR_TALKS)
 
@@ -154,7 +154,7 @@ def _cut(cell: Cell) -> tuple[str, ...]:
     """Return what the incident of a call that was cut may say. A PBX that is told to stop ends its calls itself."""
     if cell.stage is Stage.HANGING_UP:
         return ("talked",)
-    if cell.fault.key == "pbx-kill":
+    if cell.fault.key in ("pbx-kill", "pbx-lost"):
         return ("cut",)
     return ("cut", "talked") if cell.stage in _TALKS else ("cut", "abandoned")
 

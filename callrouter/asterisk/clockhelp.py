@@ -105,7 +105,7 @@ class Hands(Protocol):
 
 
 class ClockHelp:
-    """Helps callers over a step back. `on_step` is for ClockSteps.follow, `run` does what is to be done.
+    """Helps callers over a step back. `on_step` is told by ClockSteps, `run` does what is to be done.
 
     endpoints:  tells which endpoints the PBX asks whether they are there
     now, sleep: by a clock that is never set; seconds; wall: the time of day, which the PBX goes by
@@ -139,7 +139,7 @@ class ClockHelp:
         return self._behind_us / 1_000_000
 
     def on_step(self, at_us: int, by_us: int, /) -> None:
-        """The clock was set. See callrouter.clocksteps.OnStep."""
+        """The clock was set forward by so much (less than 0: back), and shows `at_us` now; µs."""
         self._behind_us = max(0, self._behind_us - by_us)
         if by_us > -BACK_S * 1_000_000:
             return

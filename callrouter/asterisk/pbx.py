@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from callrouter.asterisk.astdb import set_aside_if_broken
 from callrouter.asterisk.render import AsteriskFiles
 from callrouter.bilingual import Bilingual, reason
 from callrouter.environment import PREFIX
@@ -204,6 +205,7 @@ class Pbx:
             )
 
     async def _launched(self) -> asyncio.subprocess.Process:
+        await asyncio.to_thread(set_aside_if_broken, self._folder)
         (self._folder / "log" / "messages.log").unlink(missing_ok=True)
         with (self._folder / "log" / "console.log").open("wb") as console:
             return await asyncio.create_subprocess_exec(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from callrouter.asterisk.ami import AmiLink, AmiRefused, AmiUnavailable
 from callrouter.asterisk.readback import LAST, group_of
 from callrouter.bilingual import Bilingual
-from callrouter.duty.ports import PbxAway
+from callrouter.duty.ports import PbxAway, WantedElse
 from callrouter.publishing.errors import PbxRefused
 
 WITHIN_S: Final = 5.0
@@ -66,22 +66,32 @@ class AmiQueues:
         return {key for queue in (await self._shown()).values() for key in queue.reachable}
 
     async def set_members(
-        self, wanted: Mapping[str, Mapping[str, bool]], stand_in: Mapping[str, bool] | None = None
+        self,
+        wanted: Mapping[str, Mapping[str, bool]],
+        stand_in: Mapping[str, bool] | None = None,
+        still: Callable[[], bool] = lambda: True,
     ) -> None:
         """Make these the members of each group, paused where True; only differences are sent.
 
         stand_in: who rings in groups that are not named, for the callers whom a table before sent there: for
                   STAND_IN_S, and for as long as callers are in them. Then, or without it, they are emptied. Their
                   queues stay. Nobody comes for them by itself: call it again.
-        Raises PbxAway, or PbxRefused where the PBX shows something else afterwards.
+        still:    whether it is wanted: what the PBX shows may be newer than `wanted`, by who acted by phone
+        Raises WantedElse where it is not, PbxAway, or PbxRefused where the PBX shows something else afterwards.
         """
         async with self._one_at_a_time:
             shown = await self._shown()
             every = dict(wanted)
             if stand_in is not None:
                 every |= dict.fromkeys(self._in_need(wanted, shown), stand_in)
-            refused = [await self._refused(action, fields) for action, fields in self._steps(every, shown)]
+            refused = []
+            for action, fields in self._steps(every, shown):
+                if not still():
+                    raise WantedElse
+                refused.append(await self._refused(action, fields))
             left = [fields for _, fields in self._steps(every, await self._shown())]
+        if left and not still():
+            raise WantedElse
         if left:
             said = next((why for why in refused if why), "another member")
             queue, who = left[0]["Queue"], left[0]["Interface"]

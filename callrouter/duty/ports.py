@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from callrouter.access.model import AuditNote
@@ -28,12 +28,17 @@ class Queues(Protocol):
         Raises PbxAway.
         """
 
-    async def set_members(self, wanted: Mapping[str, Mapping[str, bool]]) -> None:
+    async def set_members(self, wanted: Mapping[str, Mapping[str, bool]], still: Callable[[], bool]) -> None:
         """Make these the members of each group (both of its queues), paused where True; read back and compared.
 
-        A group that is not named is emptied when nobody can come there any more. Raises PbxAway, also where the PBX
-        shows something else afterwards: it is tried again.
+        still: whether that is what is wanted; asked before each change, for who acts by phone is before us in the PBX
+        A group that is not named is emptied when nobody can come there any more. Raises WantedElse where it is not
+        any more; PbxAway, also where the PBX shows something else afterwards: it is tried again.
         """
+
+
+class WantedElse(Exception):
+    """What was to be brought to the PBX is not wanted any more: bring what is."""
 
 
 class PbxAway(Exception):

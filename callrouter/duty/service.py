@@ -13,7 +13,7 @@ import structlog
 from callrouter.access.model import AuditNote, Principal
 from callrouter.access.tokens import actor
 from callrouter.duty.model import Act, DutyState
-from callrouter.duty.ports import DutyStore, PbxAway, Queues
+from callrouter.duty.ports import DutyStore, PbxAway, Queues, WantedElse
 from callrouter.duty.roster import (
     Members,
     Roster,
@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 
 RETRY_S: Final = 1.0
 """How soon queues that could not be set are tried again."""
+CHANGES: Final = 20
+"""How often duty may change while the queues are being set, before they are tried again later."""
 LONGEST_WAIT_S: Final = 60.0
 """The roster is looked at no less often than this: wall clocks are set."""
 
@@ -75,6 +77,7 @@ class Duty:
         self._roster = roster
         self._now_us = now_us
         self._states: dict[str, DutyState] = {}
+        self._changes = 0
         self._acting = asyncio.Lock()
         self._bringing = asyncio.Lock()
         self._wake = asyncio.Event()
@@ -192,6 +195,7 @@ class Duty:
         """The table in force, or the PBX, is another: bring the queues to what is wanted, soon."""
         there = {o.key for o in self._roster().table.directory.operators}
         self._states = {key: state for key, state in self._states.items() if key in there}
+        self._changes += 1
         self._count()
         self._wake.set()
 
@@ -237,13 +241,24 @@ class Duty:
         self._count()
         try:
             async with self._bringing:
-                await self._queues.set_members(self.members())
+                await self._bring_what_is_wanted()
         except PbxAway as why:
             if self.in_step:
                 log.warning("duty.queues_not_set", why=str(why))
             self.in_step = False
         else:
             self.in_step = True
+
+    async def _bring_what_is_wanted(self) -> None:
+        """Bring the queues to it. Raises PbxAway, also where it is another again and again."""
+        for _ in range(CHANGES):
+            changes = self._changes
+            try:
+                await self._queues.set_members(self.members(), lambda at=changes: self._changes == at)  # type: ignore[misc]
+            except WantedElse:
+                continue
+            return
+        raise PbxAway("what is wanted changes all the time")
 
     async def _save(self) -> None:
         unsaved = dict(self._unsaved)
@@ -271,6 +286,7 @@ class Duty:
         self._take(states)
 
     def _take(self, states: list[DutyState]) -> None:
+        self._changes += bool(states)
         self._states = self._states | {s.operator: s for s in states}
         self._count()
 

@@ -17,7 +17,7 @@ PRESETS: Final = (10, 15, 20, 40, 60)
 15 s for 90 % and 20 s for 95 % are NENA-STA-020's; 40 and 60 s show how long the tail is.
 """
 STEP_US: Final = 250_000
-"""A wall clock that moves by more than this against the monotonic one between two looks was set."""
+"""A wall clock that moves by more than this against one that is never set, between two looks, was set itself."""
 MAX_ZONES: Final = 100
 """Zones of clock steps that figures are asked with; more than these are joined with their neighbours."""
 

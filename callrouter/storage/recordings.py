@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
+import structlog
 from sqlalchemy import Select, and_, case, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,12 +28,17 @@ from callrouter.storage.database import Database
 from callrouter.storage.fill import AT_ONCE, execute_many, insert_into
 from callrouter.storage.tables_privacy import recording as table
 
+log = structlog.get_logger(__name__)
+
 DAY_US = 86_400_000_000
 _NOT_YET = (RecordingState.FOUND, RecordingState.TOLD)
 
 
 async def store_told(connection: AsyncConnection, records: Sequence[Record], now: int) -> None:
     """Store which recordings `records` tell of, in the transaction of `connection`. Telling again changes nothing."""
+    for record in records:
+        if isinstance(record, Ended) and record.more_talks:
+            log.warning("recordings.not_all_told", call=str(record.call), told=len(record.talks))
     noted = [one for record in records if isinstance(record, Ended) for one in _told(record)]
     if not noted:
         return

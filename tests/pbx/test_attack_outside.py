@@ -22,9 +22,9 @@ import pytest_asyncio
 from callrouter.asterisk.render import MAX_HOPS
 from demo.centre import Centre
 from demo.softphone import NET_S, Answer, Softphone
+from tests.pbx.hall import with_neighbour
 from tests.pbx.rig import CALLER, DAMKAR, SHORT_TIMERS, short_clips, talk, unexpected
 from tests.pbx.test_agency import call_of, results
-from tests.pbx.test_attack_transfer import with_neighbour
 from tests.pbx.wirephone import WirePhone, packets, status
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -7,24 +7,21 @@ import contextlib
 import re
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from demo.centre import Centre
-from demo.softphone import NET_S, Answer, PhoneCall, RingOnly, Softphone
-from tests.pbx.rig import CALLER, DAMKAR, OP1, OP2, SHORT_TIMERS, short_clips, talk, unexpected, until
-from tests.pbx.tables import table
+from demo.softphone import NET_S, Answer, RingOnly
+from tests.pbx.hall import AGENCY, NEIGHBOUR, Hall, open_hall
+from tests.pbx.rig import CALLER, DAMKAR, OP1, OP2, talk, unexpected, until
 from tests.pbx.test_agency import call_of, longest_silence_s, results
-from tests.pbx.wirephone import WireCall, WirePhone
+from tests.pbx.wirephone import WirePhone
+
+__all__ = ["NEIGHBOUR", "Hall", "hall", "number", "open_hall"]
+"""What other halls of transfers are made of."""
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-NEIGHBOUR, AGENCY = 2300, 2050
 SAID = (
     "transfer attempt blocked due to configuration",
     "target does not exist",
@@ -35,112 +32,6 @@ SAID = (
 )
 """What the PBX says of a transfer that it refuses."""
 _numbers = count(1)
-
-
-def with_neighbour() -> dict[str, Any]:
-    """Return a table with a neighbouring centre."""
-    given = table()
-    given["directory"]["trunks"].append({"key": "tetangga", "kind": "neighbour", "host": "127.0.0.40"})
-    return given
-
-
-@dataclass
-class Hall:
-    """A centre; telephones; and such whose messages the test chooses."""
-
-    centre: Centre
-    caller: Softphone
-    damkar: Softphone
-    op2: Softphone
-    op1: WirePhone
-    agency: WirePhone
-    carrier: WirePhone
-    neighbour: WirePhone
-
-    @property
-    def phones(self) -> tuple[Softphone, ...]:
-        """Those that decide for themselves."""
-        return (self.caller, self.damkar, self.op2)
-
-    @property
-    def wires(self) -> tuple[WirePhone, ...]:
-        """Those that do not."""
-        return (self.op1, self.agency, self.carrier, self.neighbour)
-
-    def where(self, user: str) -> str:
-        """Return an address at the PBX, as Refer-To has it."""
-        return f"<sip:{user}@{self.centre.settings.sip_host}>"
-
-    def instead_of(self, consulted: WireCall) -> str:
-        """Return where to transfer a caller who is to take the asking operator's place in that call."""
-        return f"<sip:op2@{self.centre.settings.sip_host}?Replaces={_escaped(consulted.replaces)}>"
-
-    async def op2_logs_in(self) -> None:
-        """Register the colleague's telephone."""
-        await self.op2.register()
-        await self.centre.until_reachable("op2")
-
-    async def press(self, number: str, digit: str) -> PhoneCall:
-        """Ring 112 and press a digit."""
-        call = await self.caller.dial(self.centre.number, user=number)
-        await call.until_answered()
-        await call.until_hears_speech()
-        await call.digits(digit)
-        return call
-
-    async def with_operator(self, number: str) -> tuple[PhoneCall, WireCall]:
-        """Return a call that hears its operator, and the operator's side of it."""
-        call = await self.press(number, "0")
-        operator = await self.op1.until_incoming()
-        await call.until_hears(OP1)
-        return call, operator
-
-    async def still_hears(self, call: PhoneCall, tone: int) -> None:
-        """Nothing has come between the two."""
-        now = time.monotonic()
-        await call.until_hears(tone, since=now + 0.2)
-        assert not call.ended
-
-    async def lines(self, incident: dict[str, Any]) -> list[str]:
-        """Return what the journal says of the incident's call."""
-        marked = f"|{call_of(incident)['id']}|"
-        files = sorted(self.centre.settings.journal_dir.glob("*.log"))
-        return [line for file in files for line in file.read_text().splitlines() if marked in line[:60]]
-
-    async def one_incident(self, number: str) -> dict[str, Any]:
-        """Return the only incident of a number, whose call has one beginning and one end in the journal."""
-        found = await self.centre.incident_of(number)
-        assert len(await self.centre.incidents(number)) == 1
-        assert [line.split("|")[1] for line in await self.lines(found)] == ["opened", "ended"]
-        return found
-
-
-@contextlib.asynccontextmanager
-async def open_hall(folder: Path, **settings: Any) -> AsyncIterator[Hall]:
-    """Yield a hall in `folder`. settings: further ones of its centre."""
-    given = with_neighbour()
-    short_clips(folder / "state" / "recorded", given)
-    async with (
-        Centre(folder, given, timers=SHORT_TIMERS, extra=settings) as centre,
-        contextlib.AsyncExitStack() as stack,
-    ):
-        caller, damkar = await centre.phone("telco", CALLER), await centre.phone("damkar", DAMKAR)
-        op2 = await centre.operator("op2", OP2, register=False)
-        pbx, hosts = centre.settings.sip_host, centre.trunk_hosts
-
-        async def wire(host: str, user: str, tone: int, secret: str = "") -> WirePhone:
-            return await stack.enter_async_context(WirePhone(host, pbx, user, secret=secret, tone_hz=tone).plugged())
-
-        yield Hall(
-            centre,
-            caller,
-            damkar,
-            op2,
-            await wire(centre.addresses.host(150), "op1", OP1, centre.accounts["op1"]),
-            await wire(hosts["sipp"], "agency", AGENCY),
-            await wire(hosts["seluler"], "0811223344", 600),
-            await wire(hosts["tetangga"], "112", NEIGHBOUR),
-        )
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -493,7 +384,3 @@ async def test_who_is_rung_sends_the_caller_nowhere_else(hall: Hall, number: str
     assert len(hall.damkar.calls) == reached
     assert not hall.neighbour.calls
     await hall.one_incident(number)
-
-
-def _escaped(replaces: str) -> str:
-    return replaces.replace(";", "%3B").replace("=", "%3D").replace("@", "%40")

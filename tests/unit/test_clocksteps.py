@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from callrouter import clocksteps
-from callrouter.clocksteps import ClockSteps
+from callrouter.clocksteps import ClockSteps, Step
 
 HOUR_S = 3600.0
 
@@ -31,27 +31,40 @@ class _Clock:
         self.steady_s += seconds
 
 
-def _watch(clock: _Clock) -> tuple[ClockSteps, list[tuple[int, int]]]:
-    watch, told = ClockSteps(wall=clock.wall, steady=clock.steady), []
-    watch.follow(lambda at_us, by_us: told.append((at_us, by_us)))
+def _watch(clock: _Clock) -> tuple[ClockSteps, list[Step]]:
+    watch = ClockSteps(wall=clock.wall, steady=clock.steady)
+    told: list[Step] = []
+    watch.follow(told.append)
     watch.look()
     return watch, told
 
 
-@pytest.mark.parametrize("by_s", [HOUR_S, -HOUR_S, 2.0, -2.0, 0.6, -0.6])
-def test_a_step_is_told_once_with_the_time_after_it_and_its_size(by_s: float) -> None:
+@pytest.mark.parametrize("by_s", [HOUR_S, -HOUR_S, 2.0, -2.0, 0.251, -0.251])
+def test_a_step_is_told_once_to_everybody_with_what_the_clock_showed_before_and_after(by_s: float) -> None:
+    clock = _Clock()
+    watch, told = _watch(clock)
+    other: list[Step] = []
+    watch.follow(other.append)
+    clock.pass_(1)
+    assert watch.look() == 0
+    before_s = clock.wall_s
+    clock.pass_(1)
+    clock.wall_s += by_s
+    assert watch.look() == pytest.approx(by_s * 1e6)
+    after_s = clock.wall_s
+    clock.pass_(1)
+    assert (watch.look(), watch.steps) == (0, 1)
+    assert told == other == [Step(round(before_s * 1e6), round(after_s * 1e6), watch.last_us)]
+    assert watch.last_us == pytest.approx(by_s * 1e6, abs=1)
+
+
+@pytest.mark.parametrize("by_s", [0.0, 0.249, -0.249])
+def test_a_small_correction_is_no_step(by_s: float) -> None:
     clock = _Clock()
     watch, told = _watch(clock)
     clock.pass_(1)
-    assert watch.look() == 0
     clock.wall_s += by_s
-    assert watch.look() == pytest.approx(by_s * 1e6)
-    clock.pass_(1)
-    assert (watch.look(), watch.steps) == (0, 1)
-    assert watch.last_us == pytest.approx(by_s * 1e6)
-    [(at_us, by_us)] = told
-    assert at_us == pytest.approx((clock.wall_s - 1) * 1e6)
-    assert by_us == watch.last_us
+    assert (watch.look(), told) == (0, [])
 
 
 @pytest.mark.parametrize("slept_s", [1.0, 30.0])

@@ -1,68 +1,59 @@
-"""The wall clock is set: it is seen, told, and stored once the database can be had."""
+"""The wall clock was set: each step is stored once the database can be had, in their order."""
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+
 import pytest
 
+from callrouter import clockwatch
+from callrouter.clocksteps import Step
 from callrouter.clockwatch import WAITING, ClockWatch
 from callrouter.incidents.clocks import ClockStep
 from callrouter.incidents.views import StorageUnavailable
 
-S = 1_000_000
 
-
-class Machine:
-    """A machine's two clocks, and a database that may be away."""
+class Kept:
+    """A database that may be away."""
 
     def __init__(self) -> None:
-        self.wall, self.monotonic, self.away = 1_790_000_000 * S, 5 * S, False
+        self.away = False
         self.stored: list[ClockStep] = []
-        self.watch = ClockWatch("pbx1", self.store, lambda: self.wall, lambda: self.monotonic)
 
     async def store(self, step: ClockStep) -> None:
         if self.away:
             raise StorageUnavailable("away")
         self.stored.append(step)
 
-    def pass_by(self, us: int, set_by: int = 0) -> ClockStep | None:
-        self.monotonic += us
-        self.wall += us + set_by
-        return self.watch.look()
 
-
-@pytest.mark.parametrize("by", [250_001, -250_001, 3_600 * S, -3_600 * S])
-def test_clock_that_is_set_is_seen_with_what_it_showed_before_and_after(by: int) -> None:
-    machine = Machine()
-    before = machine.wall
-    assert machine.pass_by(S, by) == ClockStep("pbx1", before, before + S + by, by)
-    assert machine.watch.steps == 1
-    assert machine.pass_by(S) is None
-
-
-@pytest.mark.parametrize("by", [0, 250_000, -250_000])
-def test_small_corrections_are_no_step(by: int) -> None:
-    machine = Machine()
-    assert machine.pass_by(S, by) is None
-    assert machine.watch.waiting == 0
-
-
-def test_late_look_is_no_step() -> None:
-    assert Machine().pass_by(90 * S) is None
-
-
-async def test_steps_wait_for_the_database_in_their_order() -> None:
-    machine = Machine()
-    machine.away = True
-    steps = [machine.pass_by(S, n * S) for n in (5, -7)]
-    await machine.watch.save()
-    assert (machine.stored, machine.watch.waiting) == ([], 2)
-    machine.away = False
-    await machine.watch.save()
-    assert (machine.stored, machine.watch.waiting) == (steps, 0)
+async def test_steps_wait_for_the_database_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clockwatch, "AGAIN_S", 0.0)
+    kept = Kept()
+    watch = ClockWatch("pbx1", kept.store)
+    running = asyncio.create_task(watch.run())
+    kept.away = True
+    watch.on_step(Step(100, 5_100, 5_000))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    watch.on_step(Step(6_000, 200, -6_800))
+    assert (kept.stored, len(watch)) == ([], 2)
+    kept.away = False
+    async with asyncio.timeout(30):
+        while len(watch):
+            await asyncio.sleep(0)
+    assert kept.stored == [ClockStep("pbx1", 100, 5_100, 5_000), ClockStep("pbx1", 6_000, 200, -6_800)]
+    watch.on_step(Step(1, 2, 3))
+    async with asyncio.timeout(30):
+        while len(kept.stored) < 3:
+            await asyncio.sleep(0)
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
 
 
 def test_only_so_many_steps_wait() -> None:
-    machine = Machine()
-    for _ in range(WAITING + 5):
-        machine.pass_by(S, S)
-    assert machine.watch.waiting == WAITING
+    watch = ClockWatch("pbx1", Kept().store)
+    for n in range(WAITING + 5):
+        watch.on_step(Step(n, n + 1, 1))
+    assert len(watch) == WAITING

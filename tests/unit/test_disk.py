@@ -20,6 +20,14 @@ from tests.unit.calls.given import ended_line, opened_line
 GB = 1_000_000_000
 
 
+@pytest.fixture(autouse=True)
+def network(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """What the folders lie on; as a rule a disk of this machine, wherever the tests run."""
+    told = SimpleNamespace(kind="")
+    monkeypatch.setattr(disk, "network_file_system", lambda _folder: told.kind)
+    return told
+
+
 @pytest.fixture
 def folders(tmp_path: Path) -> dict[str, Path]:
     return {"journal": tmp_path / "journal", "recordings": tmp_path / "recordings"}
@@ -184,3 +192,17 @@ async def test_file_system_that_hangs_is_told_and_asked_by_one_thread_only(
     async with asyncio.timeout(5):
         while watch.rooms["journal"].error is not None:
             await watch.look()
+
+
+async def test_folder_on_another_machine_is_warned_of_while_there_is_room(
+    folders: dict[str, Path], device: SimpleNamespace, network: SimpleNamespace
+) -> None:
+    network.kind = "nfs4"
+    with capture_logs() as logged:
+        watch = await looked(folders)
+    assert watch.level is Level.WARNING
+    assert "(nfs4)" in watch.in_words().en
+    assert {line["event"] for line in logged} == {"disk.warning"}
+    device.free = 100 * GB
+    await watch.look()
+    assert "used" in watch.in_words().en  # a disk that fills up is the nearer danger

@@ -46,8 +46,9 @@ class Pbx:
             raise outcome
         return outcome
 
-    async def set_members(self, wanted: object, stand_in: object) -> None:
+    async def set_members(self, wanted: object, stand_in: object, still: Callable[[], bool]) -> None:
         """Remember what was wanted."""
+        assert still()
         self.members.append((wanted, stand_in))
         if self.queues_refuse:
             raise REFUSED
@@ -164,7 +165,7 @@ async def test_last_resort_of_the_table_stands_in_for_groups_that_are_gone(manag
     assert managed.duty.in_step
     pbx.queues_refuse = True
     with pytest.raises(PbxAway):
-        await managed.duty._queues.set_members({})
+        await managed.duty._queues.set_members({}, lambda: True)
 
 
 async def test_edit_that_does_not_end_does_not_keep_the_service(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from callrouter.asterisk import queues as module
 from callrouter.asterisk.ami import AmiAnswer, AmiEvent, AmiRefused, AmiUnavailable
 from callrouter.asterisk.queues import AmiQueues
-from callrouter.duty.ports import PbxAway
+from callrouter.duty.ports import PbxAway, WantedElse
 from callrouter.publishing.errors import PbxRefused
 from tests.unit.asterisk.given import answer, event
 
@@ -110,6 +110,27 @@ async def test_who_comes_is_there_before_who_leaves_is_gone() -> None:
     for name, fields in pbx.sent:
         by_queue[fields["Queue"]].append(name)
     assert by_queue == {"day": ["QueueAdd", "QueueRemove"], "day.last": ["QueueAdd", "QueueRemove"]}
+
+
+async def test_what_is_not_wanted_any_more_is_not_brought() -> None:
+    """An operator left by phone, which is done in the PBX, between our reckoning and our reading of the queues."""
+    pbx = Pbx("day")
+    queues = queues_of(pbx)
+    await queues.set_members({"day": {"op1": False, "op2": False}})
+    for queue in ("day", "day.last"):
+        del pbx.queues[queue]["PJSIP/op1"]
+    pbx.sent.clear()
+    with pytest.raises(WantedElse):
+        await queues.set_members({"day": {"op1": False, "op2": False}}, still=lambda: False)
+    assert pbx.sent == []
+    await queues.set_members({"day": {"op2": False}}, still=lambda: False)  # nothing is to be done for it
+
+
+async def test_change_in_the_middle_ends_the_rest_of_it() -> None:
+    pbx = Pbx("day")
+    with pytest.raises(WantedElse):
+        await queues_of(pbx).set_members({"day": {"op1": False, "op2": False}}, still=lambda: len(pbx.sent) < 1)
+    assert len(pbx.sent) == 1
 
 
 DUTY = {"op2": False, "op3": True}

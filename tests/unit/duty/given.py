@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from callrouter.access.model import AuditNote, Principal, Role
 from callrouter.duty.model import DutyState
-from callrouter.duty.ports import PbxAway
+from callrouter.duty.ports import PbxAway, WantedElse
 from callrouter.duty.roster import Members, Roster
 from callrouter.incidents.views import StorageUnavailable
 from callrouter.routing.conditions import Calendar
@@ -98,6 +98,8 @@ class SeenQueues:
         self.away = False
         self.asked = 0
         self.gone: set[str] = set()
+        self.meanwhile: Callable[[], None] = lambda: None
+        """What happens between reading the queues and changing them."""
 
     async def reachable(self) -> set[str]:
         """Return everyone but those that are gone, or be away."""
@@ -105,9 +107,12 @@ class SeenQueues:
             raise PbxAway("away")
         return {operator for there in self.there.values() for operator in there} - self.gone
 
-    async def set_members(self, wanted: Mapping[str, Mapping[str, bool]]) -> None:
+    async def set_members(self, wanted: Mapping[str, Mapping[str, bool]], still: Callable[[], bool]) -> None:
         """Take it, or be away."""
         self.asked += 1
+        self.meanwhile()
+        if not still():
+            raise WantedElse
         if self.away:
             raise PbxAway("away")
         self.there = {group: dict(members) for group, members in wanted.items()}

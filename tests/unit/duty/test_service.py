@@ -139,6 +139,36 @@ async def test_feature_code_counts_once_and_not_after_a_later_change(given: Give
     await until(lambda: given.queues.there["operators"] == {"op2": False})
 
 
+async def test_who_leaves_by_phone_while_the_queues_are_read_is_not_brought_back(given: Given) -> None:
+    """The PBX did it already: what was reckoned before would put him in again, for callers who come just then."""
+    brought: list[dict[str, bool]] = []
+
+    def leaves() -> None:
+        given.queues.meanwhile = lambda: brought.append(dict(given.duty.members()["operators"]))
+        given.duty.seen_by_phone("op1", Act.LEAVE, int(given.now[0] * 1e6) + 1)
+
+    given.queues.meanwhile = leaves
+    await given.duty.act("op2", Act.PAUSE, SUPERVISOR)
+    assert given.queues.there["operators"] == {"op2": True}
+    assert brought[0] == {"op2": True}
+
+
+async def test_duty_that_never_rests_is_brought_later(given: Given) -> None:
+    then = [int(given.now[0] * 1e6)]
+
+    def changes() -> None:
+        then[0] += 1
+        given.duty.seen_by_phone("op1", Act.LEAVE if then[0] % 2 else Act.JOIN, then[0])
+
+    given.queues.meanwhile = changes
+    asked = given.queues.asked
+    await given.duty.act("op2", Act.PAUSE, SUPERVISOR)
+    assert not given.duty.in_step
+    assert given.queues.asked >= asked + service.CHANGES
+    given.queues.meanwhile = lambda: None
+    await until(lambda: given.duty.in_step)
+
+
 async def test_duty_is_as_it_was_after_a_restart(given: Given) -> None:
     await given.duty.act("op1", Act.LEAVE, SUPERVISOR)
     again = Duty(given.store, SeenQueues(), roster, lambda: int(given.now[0] * 1e6))
