@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 import structlog
@@ -30,17 +30,26 @@ class TrunkWatch:
         if event.name == "ContactStatus":
             self._seen(event.fields.get("AOR", ""), event.fields.get("ContactStatus", ""))
 
-    async def look(self, hands: AmiLink) -> None:
-        """Ask for all of them. What the PBX does not tell is left as it was: nothing is decided by it."""
-        try:
-            answer = await hands.action("PJSIPShowContacts", listing="ContactListComplete")
-        except (AmiRefused, AmiUnavailable) as error:
-            # "No Contacts found" is a refusal, too.
-            log.info("trunks.not_shown", why=str(error))
-            return
-        for event in answer.events:
-            if event.name == "ContactList":
-                self._seen(event.fields.get("Aor", ""), event.fields.get("Status", ""))
+    async def look(self, keeper: AmiLink, trunks: Collection[str]) -> None:
+        """Ask for these, one after another: no list of the PBX has the contacts that its configuration names.
+
+        What the PBX does not tell is left as it was: nothing is decided by it.
+        """
+        for trunk in trunks:
+            try:
+                answer = await keeper.action(
+                    "PJSIPShowEndpoint", listing="EndpointDetailComplete", Endpoint=f"{TRUNK_PREFIX}{trunk}"
+                )
+            except AmiRefused as error:
+                # A trunk that the PBX has not been told of yet is a refusal, too.
+                log.info("trunks.not_shown", trunk=trunk, why=str(error))
+                continue
+            except AmiUnavailable as error:
+                log.info("trunks.not_shown", trunk=trunk, why=str(error))
+                return
+            for event in answer.events:
+                if event.name == "ContactStatusDetail":
+                    self._seen(event.fields.get("AOR", ""), event.fields.get("Status", ""))
 
     def _seen(self, aor: str, status: str) -> None:
         if aor.startswith(TRUNK_PREFIX) and aor.endswith(WATCHED) and status in _REACHABLE:

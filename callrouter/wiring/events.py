@@ -51,6 +51,7 @@ class Events(Group):
         self._trunk_watch = TrunkWatch(self.trunks, now_us)
         self._duty = DutyNews(self.feed, duty.overview)
         self._operators: frozenset[str] = frozenset()
+        self._asked: list[str] = []
         self.callers = Callers(CallerRows(database), self._rings, lambda: self._operators, judge)
         self.follow(in_force.table())
         calls.board.follow(self)
@@ -72,15 +73,16 @@ class Events(Group):
     def follow(self, table: RoutingTable) -> None:
         """Another table is in force."""
         self._operators = frozenset(one.key for one in table.directory.operators)
-        self.trunks.only([trunk.key for trunk in table.directory.trunks if trunk.enabled and trunk.qualify_s])
+        self._asked = [trunk.key for trunk in table.directory.trunks if trunk.enabled and trunk.qualify_s]
+        self.trunks.only(self._asked)
 
     def heard(self, event: AmiEvent) -> None:
         """Something happened in the PBX."""
         self._trunk_watch.heard(event)
 
-    async def hands_login(self) -> None:
+    async def keeper_login(self) -> None:
         """Learn how the trunks are."""
-        await self._trunk_watch.look(self._links.hands)
+        await self._trunk_watch.look(self._links.keeper, self._asked)
 
     def tasks(self) -> Sequence[Task]:
         """Read what changed, and look callers up."""

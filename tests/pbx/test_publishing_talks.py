@@ -173,3 +173,16 @@ async def test_publications_and_directory_edits_touch_neither_talks_nor_registra
     assert held.requests(held.callers_log, "UPDATE") == held.requests(held.agency_log, "UPDATE") == []
     assert len(carrier.of("REGISTER")) == asked
     assert unexpected(centre.pbx.complaints()[complaints:]) == []
+
+
+async def test_how_a_trunk_is_stands_there_again_after_a_restart_though_nothing_changes(desk: Desk) -> None:
+    await desk.change("trunks/bpbd", {"qualify_s": 1})
+
+    async def unreachable() -> bool:
+        _, told = await desk.centre.get("/api/v1/trunk-states")
+        return ("bpbd", False) in [(one["trunk"], one["reachable"]) for one in told["items"]]
+
+    await until(unreachable)  # nobody is there to answer
+    await desk.centre.kill_service()
+    await desk.centre.start_service()
+    await until(unreachable)
