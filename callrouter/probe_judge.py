@@ -164,6 +164,7 @@ _STEPS: Final[dict[str, Callable[[Seen], tuple[Result, Bilingual]]]] = {
     "ring": _queue,
     "last": _queue,
     "announce": _clip,
+    "challenge": _clip,
     "record": _folder,
 }
 

@@ -17,6 +17,7 @@ import structlog
 
 from callrouter.calls.live import LiveCall, Stage
 from callrouter.incidents.numbers import Phone, phone
+from callrouter.incidents.suspicion import Judgement
 from callrouter.incidents.views import StorageUnavailable
 from callrouter.privacy.numbers import NoNumber, spellings
 
@@ -74,33 +75,17 @@ class OpenIncident:
     place: str
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
-    """One reason of a score, in words for people (`id` and `en`), and what it adds."""
-
-    key: str
-    points: float
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """How suspect a caller is: exactly the sum of its terms. It is shown; it never blocks anybody."""
-
-    score: float
-    terms: tuple[Term, ...]
-
-
 class Judge(Protocol):
-    """Judges callers. Never waits: what it needs it has."""
+    """Has judged callers when their calls were opened. Never waits."""
 
-    def judge(self, number: str, history: History) -> Judgement | None:
-        """Return the judgement; None: there is none."""
+    def judge(self, call: UUID) -> Judgement | None:
+        """Return the judgement; None: it is not at hand."""
 
 
 class NoJudge:
-    """Judges nobody."""
+    """Has judged nobody."""
 
-    def judge(self, number: str, history: History) -> Judgement | None:  # noqa: ARG002
+    def judge(self, call: UUID) -> Judgement | None:  # noqa: ARG002
         """Return None."""
         return None
 
@@ -113,6 +98,9 @@ class CallerBook(Protocol):
 
     async def open_incidents(self) -> list[OpenIncident]:
         """Return the incidents of the last NEARBY_US that are neither closed nor merged, newest first; bounded."""
+
+    async def judgements(self, calls: Collection[UUID]) -> dict[UUID, Judgement]:
+        """Return how suspect the callers of these calls were when they were opened; bounded by AT_ONCE calls."""
 
     async def past(self, call: UUID) -> LiveCall | None:
         """Return a call that may have ended, as the board would have shown it; None: there is none."""
@@ -177,11 +165,11 @@ class Callers:
             if len(self._cards) >= CARDS:
                 self.overflow += 1
                 return
-            card = Card(live, phone(live.number))
+            card = Card(live, phone(live.number), judgement=self._judge.judge(live.call))
             self._wanted[live.call] = None
             self._came.set()
         else:
-            card = replace(card, live=live)
+            card = replace(card, live=live, judgement=card.judgement or self._judge.judge(live.call))
         self._cards[live.call] = card = self._with_incidents(card)
         self._follow(card)
 
@@ -213,7 +201,8 @@ class Callers:
         if live is None:
             return None
         found = await self._histories([live])
-        return self._judged(Card(live, phone(live.number)), found.get(live.number, History()))
+        judged = await self._judgements([live])
+        return self._judged(Card(live, phone(live.number)), found.get(live.number, History()), judged.get(call))
 
     # ------------------------------------------------------------------ what the database knows
     async def run(self) -> None:
@@ -226,6 +215,7 @@ class Callers:
             try:
                 await self._refresh_open()
                 found = await self._histories(some)
+                judged = await self._judgements(some)
             except StorageUnavailable as error:
                 if not failing:
                     log.warning("callers.not_looked_up", why=str(error))
@@ -235,18 +225,18 @@ class Callers:
             except Exception:
                 # An operator is rung without it: a defect here must not end the service.
                 log.exception("callers.error")
-                found = {}
+                found, judged = {}, {}
             failing = False
             for live in some:
-                self._take(live, found.get(live.number, History()))
+                self._take(live, found.get(live.number, History()), judged.get(live.call))
             if not self._wanted:
                 self._came.clear()
 
-    def _take(self, live: LiveCall, history: History) -> None:
+    def _take(self, live: LiveCall, history: History, judgement: Judgement | None) -> None:
         self._wanted.pop(live.call, None)
         card = self._cards.get(live.call)
         if card is not None:
-            self._cards[live.call] = card = self._with_incidents(self._judged(card, history))
+            self._cards[live.call] = card = self._with_incidents(self._judged(card, history, judgement))
             self._follow(card)
 
     async def _histories(self, calls: Sequence[LiveCall]) -> dict[str, History]:
@@ -259,6 +249,13 @@ class Callers:
                     numbers[live.number] = (live.number,)
         return await self._book.histories(numbers, [live.call for live in calls]) if numbers else {}
 
+    async def _judgements(self, calls: Sequence[LiveCall]) -> dict[UUID, Judgement]:
+        """Return what was measured when they were opened; the database is asked for what is not at hand."""
+        at_hand = {live.call: self._judge.judge(live.call) for live in calls}
+        missing = [call for call, judgement in at_hand.items() if judgement is None]
+        stored = await self._book.judgements(missing) if missing else {}
+        return {call: judgement for call, judgement in at_hand.items() if judgement is not None} | stored
+
     async def _refresh_open(self) -> None:
         now = asyncio.get_running_loop().time()
         if self._open_as_of is None or now - self._open_as_of >= FRESH_S:
@@ -266,8 +263,7 @@ class Callers:
             self._open_as_of = now
 
     # ------------------------------------------------------------------ the card
-    def _judged(self, card: Card, history: History) -> Card:
-        judgement = self._judge.judge(card.live.number, history) if card.live.number else None
+    def _judged(self, card: Card, history: History, judgement: Judgement | None) -> Card:
         return replace(card, complete=True, history=history, judgement=judgement)
 
     def _with_incidents(self, card: Card) -> Card:

@@ -17,6 +17,7 @@ from callrouter.calls.handover import HandOvers, Snapshot, facts_of, snapshot_of
 from callrouter.calls.location import CivicAddress
 from callrouter.calls.ports import (
     CallerGone,
+    CallJudged,
     CallOpened,
     CallRouted,
     Chosen,
@@ -28,7 +29,9 @@ from callrouter.calls.ports import (
 )
 from callrouter.calls.records import Opened
 from callrouter.incidents.model import incident_id
+from callrouter.incidents.suspicion import Judgement
 from callrouter.routing.table import RoutingTable
+from callrouter.routing.values import Posture
 
 __all__ = ["Exit", "Sessions", "Snapshot", "snapshot_of"]
 
@@ -51,6 +54,9 @@ class Sessions:
     """Serves calls from the snapshot of the moment.
 
     staffed: whether somebody of a ring group is on duty, for routes that ask for it
+    judge: how suspect a caller is, told at once and never by the database; None: he is not judged
+    posture: how threatened the centre is
+    told: gives what is handed over to a caller of that origin with the banners of the moment in it
     """
 
     def __init__(
@@ -59,11 +65,17 @@ class Sessions:
         writer: Writer,
         clock: Clock,
         staffed: Callable[[str], bool] = lambda _group: True,
+        judge: Callable[[Opened], Judgement | None] = lambda _opened: None,
+        posture: Callable[[], Posture] = lambda: Posture.GREEN,
+        told: Callable[[HandOver, str], HandOver] = lambda given, _origin: given,
     ) -> None:
         self._snapshot = snapshot
         self._writer = writer
         self._clock = clock
         self._staffed = staffed
+        self._judge = judge
+        self._posture = posture
+        self._told = told
         self._hand_overs: HandOvers | None = None
         self._tables: OrderedDict[int, RoutingTable] = OrderedDict()
         self.exits: dict[Exit, int] = dict.fromkeys(Exit, 0)
@@ -81,7 +93,7 @@ class Sessions:
         outcome = Exit.ERROR
         try:
             self._writer.put(CallOpened(opened))
-            given = await self._hand_over(opened, talk, located)
+            given = await self._hand_over(opened, talk, located, self._suspicion(opened))
             outcome = Exit.HANDED_OVER
             caller.info(
                 "call.handed_over",
@@ -105,15 +117,36 @@ class Sessions:
 
         Raises CallerGone, LineFailed, and ValueError for words that are not ours.
         """
-        await self._hand_over(opened, talk, None)
+        await self._hand_over(opened, talk, None, 0)
 
     async def _hand_over(
-        self, opened: Opened, talk: DialplanTalk, located: Awaitable[CivicAddress | None] | None
+        self, opened: Opened, talk: DialplanTalk, located: Awaitable[CivicAddress | None] | None, suspicion: int
     ) -> HandOver:
         address = await located if located is not None else None
-        given = self._of_the_moment().of(opened, datetime.now(UTC), address)
-        await talk.hand_over(given)
+        of_all = self._of_the_moment().of(opened, datetime.now(UTC), address, suspicion, self._posture())
+        given = self._with_banners(of_all, opened.origin)
+        await talk.hand_over(given, suspicion)
         return given
+
+    def _with_banners(self, given: HandOver, origin: str) -> HandOver:
+        try:
+            return self._told(given, origin)
+        except Exception:
+            # What callers are told besides must cost nobody his call.
+            log.exception("call.banners_left_out")
+            return given
+
+    def _suspicion(self, opened: Opened) -> int:
+        try:
+            judgement = self._judge(opened)
+        except Exception:
+            # A defect here must cost nobody his call: he is served as one of whom nothing is known.
+            log.exception("call.not_judged", call=str(opened.call))
+            return 0
+        if judgement is None:
+            return 0
+        self._writer.put(CallJudged(opened.call, opened.at, judgement))
+        return judgement.score
 
     def chosen(self, chosen: Chosen) -> None:
         """Note what a caller chose and which plan the PBX took for it. Raises ValueError for words not ours."""
@@ -126,6 +159,8 @@ class Sessions:
             chosen.language,
             area=chosen.area,
             away=chosen.away,
+            suspicion=chosen.suspicion,
+            posture=chosen.posture,
         )
         self._writer.put(
             CallRouted(chosen.call, self._clock.now_us(), facts, chosen.route, chosen.version, chosen.plan_text)

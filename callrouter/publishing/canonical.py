@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from callrouter.routing.directory import Agency, Directory
 from callrouter.routing.entries import DIRECTORY, MODELS, ROUTING, Kind, canonical, entries, ordered
-from callrouter.routing.table import Centre, Routing
+from callrouter.routing.table import Centre, Route, Routing
 from callrouter.routing.values import Value
 
 _DECODE: Final = json.JSONDecoder().raw_decode
@@ -49,8 +49,9 @@ def directory_text(directory: Directory) -> str:
 def entry_text(value: Value) -> str:
     """Return one entry."""
     # What came later is left out where it is empty: the texts of before stay what they were.
-    later = {"notices"} if isinstance(value, Agency) and not value.notices else None
-    return json_text(value.model_dump(mode="json", exclude=later))
+    later = {"notices"} if isinstance(value, Agency) and not value.notices else set()
+    later |= {"urgency"} if isinstance(value, Route) and value.urgency is None else set()
+    return json_text(value.model_dump(mode="json", exclude=later or None))
 
 
 def digest(text: str) -> str:

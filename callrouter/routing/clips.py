@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 TOLD_UNKNOWN: Final = "told-unknown"
 """The catalogue's clip for whoever takes a call without a category."""
+TOLD_CANNOT_SPEAK: Final = "told-cannot-speak"
+"""The catalogue's clip for whoever takes a call whose caller cannot speak."""
 _DIGEST_CHARS: Final = 8
 
 

@@ -77,6 +77,10 @@ def references(directory: Directory, routing: Routing) -> Iterator[Reference]:
         for m, contact in enumerate(agency.contacts):
             at = f"/directory/agencies/{n}/contacts/{m}/trunk"
             yield Reference(at, TRUNK, contact.trunk, f"agencies/{agency.key}")
+        for m, point in enumerate(agency.notices):
+            if point.channel == "phone":
+                at = f"/directory/agencies/{n}/notices/{m}/trunk"
+                yield Reference(at, TRUNK, point.trunk, f"agencies/{agency.key}")
     yield from routing_references(routing)
 
 

@@ -13,9 +13,10 @@ from callrouter.routing import clips
 from callrouter.routing import plan as p
 from callrouter.routing.conditions import Calendar, Test, conditions_of
 from callrouter.routing.directory import Directory
-from callrouter.routing.facts import Facts
+from callrouter.routing.facts import Choice, Facts
 from callrouter.routing.table import (
     AnnounceStep,
+    ChallengeStep,
     DialStep,
     RecordStep,
     RingGroup,
@@ -24,6 +25,7 @@ from callrouter.routing.table import (
     RoutingTable,
     Step,
 )
+from callrouter.routing.values import MAX_PRIORITY
 
 NO_CATEGORY_URGENCY = 5
 """A caller who said nothing may be the one who cannot speak: he waits behind no ordinary category."""
@@ -116,9 +118,20 @@ def decide(compiled: CompiledTable, facts: Facts, now: datetime) -> p.Plan:
     not know counts as none. A call never goes out on the trunk it came in by: such targets are left out, and so are
     those that are disabled. `now` is aware.
     """
-    category = facts.category if facts.category in compiled.by_category else None
-    route = winner(compiled, facts, category, now.timestamp())
-    return plan_of(compiled, route, category, facts.trunk)
+    known = counted(compiled, facts)
+    route = winner(compiled, known, known.category, now.timestamp())
+    return plan_of(compiled, route, known.category, facts.trunk, cannot_speak=facts.choice is Choice.CANNOT_SPEAK)
+
+
+def counted(compiled: CompiledTable, facts: Facts) -> Facts:
+    """Return what counts of the facts: no category that the table does not know, and of who cannot speak none at all,
+    nor his suspicion. He is routed as who chose nothing, of whom nothing is known.
+    """
+    if facts.choice is Choice.CANNOT_SPEAK:
+        return facts.model_copy(update={"category": None, "suspicion": 0})
+    if facts.category in compiled.by_category:
+        return facts
+    return facts.model_copy(update={"category": None})
 
 
 def winner(compiled: CompiledTable, facts: Facts, category: str | None, at: float) -> Route | None:
@@ -132,18 +145,38 @@ def winner(compiled: CompiledTable, facts: Facts, category: str | None, at: floa
     return None
 
 
-def plan_of(compiled: CompiledTable, route: Route | None, category: str | None, came_by: str | None) -> p.Plan:
-    """Return the plan of `route` for a call that came in by that trunk; without a route: the last resort alone."""
+def plan_of(
+    compiled: CompiledTable,
+    route: Route | None,
+    category: str | None,
+    came_by: str | None,
+    *,
+    cannot_speak: bool = False,
+) -> p.Plan:
+    """Return the plan of `route` for a call that came in by that trunk; without a route: the last resort alone.
+
+    cannot_speak: the same with the highest urgency, operators first, and nothing said or asked before them. It has
+    no step that the other has not, so what is proven of the time and the phones of that holds of it.
+    """
     urgency = compiled.urgency[category]
-    steps = tuple(_resolved(compiled, s, urgency, came_by) for s in route.steps) if route else ()
+    if route is not None and route.urgency is not None:
+        urgency = route.urgency
+    told = compiled.clips[f"told-{category}"] if category else clips.TOLD_UNKNOWN
+    if cannot_speak:
+        urgency, told = MAX_PRIORITY, clips.TOLD_CANNOT_SPEAK
+    resolved = (_resolved(compiled, s, urgency, came_by) for s in route.steps) if route else ()
+    steps = [s for s in resolved if s is not None]
+    if cannot_speak:
+        steps = [s for s in steps if not isinstance(s, p.Announce | p.Challenge)]
+        steps.sort(key=lambda s: (isinstance(s, p.Record), not isinstance(s, p.Ring)))
     return p.Plan(
-        steps=(*(s for s in steps if s is not None), *last_resort(compiled, urgency)),
+        steps=(*steps, *last_resort(compiled, urgency)),
         route=route.key if route else None,
         urgency=urgency,
         version=compiled.version,
         category=category,
         information=route.information if route else False,
-        told=compiled.clips[f"told-{category}"] if category else clips.TOLD_UNKNOWN,
+        told=told,
     )
 
 
@@ -167,6 +200,8 @@ def _resolved(compiled: CompiledTable, step: Step, urgency: int, came_by: str | 
             return p.Ring(group.key, step.wait_s, _room(group, urgency))
         case AnnounceStep():
             return p.Announce(compiled.clips.get(step.prompt, step.prompt))
+        case ChallengeStep():
+            return p.Challenge(step.wait_s, min(step.urgency, urgency))
         case RecordStep():
             return p.Record(step.max_s)
 

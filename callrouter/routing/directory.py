@@ -160,7 +160,16 @@ class EmailContact(_Notified):
     address: Annotated[str, StringConstraints(pattern=EMAIL_PATTERN, max_length=200)]
 
 
-NoticeContact = Annotated[WebhookContact | EmailContact, Field(discriminator="channel")]
+class PhoneContact(_Notified):
+    """Whom an agency has on a telephone: a call speaks the incident to him, and he presses 1 to accept it."""
+
+    channel: Literal["phone"]
+    trunk: Key
+    """The call leaves at least one of its channels to callers."""
+    number: Number
+
+
+NoticeContact = Annotated[WebhookContact | EmailContact | PhoneContact, Field(discriminator="channel")]
 """One way in which an agency is told of an incident that is passed to it without a call."""
 
 

@@ -13,8 +13,8 @@ from typing import Final
 
 from callrouter.bilingual import Bilingual, joined
 from callrouter.routing.conditions import conditions_of
-from callrouter.routing.decide import CompiledTable, plan_of
-from callrouter.routing.facts import Facts
+from callrouter.routing.decide import CompiledTable, counted, plan_of
+from callrouter.routing.facts import Choice, Facts
 from callrouter.routing.plan import Plan
 from callrouter.routing.run import DIAL, RINGGROUP, Walk, kind_of, run, who, worst_s
 from callrouter.routing.table import Route
@@ -113,11 +113,11 @@ def explain(compiled: CompiledTable, facts: Facts, at: datetime, outcomes: Seque
     outcomes: what becomes of the plan's steps, in order (callrouter.routing.run.OUTCOMES); where they are fewer than
     steps, the others fail at their slowest. Raises UnknownOutcome for one that a step cannot have.
     """
-    category = facts.category if facts.category in compiled.by_category else None
-    known = facts.model_copy(update={"category": category})
-    wording = Wording(compiled, facts, at)
+    known = counted(compiled, facts)
+    cannot_speak = facts.choice is Choice.CANNOT_SPEAK
+    wording = Wording(compiled, known if cannot_speak else facts, at)
     routes, winner = _considered(compiled, known, at.timestamp(), wording)
-    plan = plan_of(compiled, winner, category, facts.trunk)
+    plan = plan_of(compiled, winner, known.category, facts.trunk, cannot_speak=cannot_speak)
     walk = run(plan, outcomes)
     steps = tuple(_steps(plan, walk))
     return Explanation(
@@ -195,6 +195,13 @@ def _decided(winner: Route | None) -> Bilingual:
 
 # ---------------------------------------------------------------------------------------------- what did not count
 def _notes(compiled: CompiledTable, facts: Facts, winner: Route | None) -> Iterator[Bilingual]:
+    if facts.choice is Choice.CANNOT_SPEAK:
+        yield Bilingual(
+            "pemanggil tidak dapat berbicara: kecurigaan tidak dihitung, operator didering lebih dahulu dengan "
+            "urgensi tertinggi, dan tidak ada yang diucapkan atau ditanyakan sebelumnya",
+            "the caller cannot speak: suspicion does not count, operators are rung first and with the highest "
+            "urgency, and nothing is said or asked before",
+        )
     if facts.category is not None and facts.category not in compiled.by_category:
         yield Bilingual(
             f"kategori {facts.category} tidak ada dalam tabel ini; panggilan dianggap tanpa kategori",

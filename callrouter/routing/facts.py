@@ -18,6 +18,8 @@ class Choice(StrEnum):
     WRONG = "wrong"
     NONE = "none"
     """The caller was not asked: no citizen is calling, or operators take every call first."""
+    CANNOT_SPEAK = "cannot_speak"
+    """He said nothing, was asked to press 1 if he cannot speak, and did: an emergency."""
 
 
 class Origin(StrEnum):
@@ -58,6 +60,7 @@ class Facts(Value):
     trunk_kind: TrunkKind | None = None
     language: Language = Language.ID
     suspicion: int = Field(default=0, ge=0, le=100)
+    """As it was when the call was opened (callrouter.incidents.suspicion)."""
     posture: Posture = Posture.GREEN
     unavailable: tuple[str, ...] = ()
     """Of the agencies and groups that the table asks about, those that could not be offered a call: ``agency/bpbd``,

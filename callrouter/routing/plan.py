@@ -51,13 +51,24 @@ class Announce:
 
 
 @dataclass(frozen=True, slots=True)
+class Challenge:
+    """Ask the caller to press 1 to be connected, and wait `wait_s` seconds for it. The next step follows in any case.
+
+    `urgency`: his place in the queues from then on, where he does not press it; where he does, his place stays.
+    """
+
+    wait_s: int
+    urgency: int
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """Take a message of up to `max_s` seconds."""
 
     max_s: int
 
 
-Step = Dial | Ring | Announce | Record
+Step = Dial | Ring | Announce | Challenge | Record
 Basis = Literal["route", "default"]
 
 
@@ -67,7 +78,7 @@ class Plan:
 
     steps:       in order; the last two are always the last resort (operators, then a message)
     route:       key of the route that won, or None where no route matched (operators at once)
-    urgency:     the category's priority, 0 to 10; orders the queue
+    urgency:     the category's priority, or what the route has in its place, 0 to 10; orders the queue
     version:     number of the table version that was asked
     category:    key of what the caller chose; None where he chose nothing
     information: the route only tells something: nobody need be rung before the last resort

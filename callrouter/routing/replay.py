@@ -18,7 +18,7 @@ from typing import Final, Protocol
 
 from callrouter.routing.decide import CompiledTable, decide
 from callrouter.routing.facts import Facts
-from callrouter.routing.plan import Announce, Plan
+from callrouter.routing.plan import Announce, Challenge, Plan
 from callrouter.routing.run import MESSAGE, who
 
 MAX_MOVED: Final = 1_000
@@ -143,7 +143,7 @@ def replay(compiled: CompiledTable, calls: Iterable[Past]) -> Replay:
 
 def where(plan: Plan) -> str:
     """Return who is offered the call: ``damkar/posko > operators > last_resort:operators > record_message``."""
-    return _STEP.join(who(step) for step in plan.steps if not isinstance(step, Announce))
+    return _STEP.join(who(step) for step in plan.steps if not isinstance(step, Announce | Challenge))
 
 
 def where_of_text(text: str) -> str | None:
@@ -177,7 +177,7 @@ def _places(steps: Iterable[str]) -> Iterator[str]:
                 yield f"{_LAST}{parts[0]}"
             case "record":
                 yield MESSAGE
-            case "announce":
+            case "announce" | "challenge":
                 pass
             case _:
                 raise ValueError(kind)

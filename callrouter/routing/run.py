@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from callrouter.routing.plan import Announce, Dial, Plan, Record, Ring, Step
+from callrouter.routing.plan import Announce, Challenge, Dial, Plan, Record, Ring, Step
 
-DIAL, RINGGROUP, ANNOUNCE, RECORD = "dial", "ringgroup", "announce", "record"
+DIAL, RINGGROUP, ANNOUNCE, CHALLENGE, RECORD = "dial", "ringgroup", "announce", "challenge", "record"
 OUTCOMES: Final[Mapping[str, tuple[str, ...]]] = {
     DIAL: ("talk", "busy", "refused", "no-progress", "rang-out", "confirm-refused", "dropped-early"),
     RINGGROUP: ("talk", "nobody", "timed-out"),
     ANNOUNCE: ("done",),
+    CHALLENGE: ("pressed", "not-pressed"),
     RECORD: ("recorded", "nothing-said"),
 }
 """Everything that can become of a step, by its kind."""
@@ -25,6 +26,7 @@ SLOWEST: Final[Mapping[str, str]] = {
     DIAL: "dropped-early",
     RINGGROUP: "nobody",
     ANNOUNCE: "done",
+    CHALLENGE: "not-pressed",
     RECORD: "nothing-said",
 }
 """How a step of that kind fails when it takes its whole time: somebody answers at the last moment, and is gone before
@@ -48,6 +50,8 @@ CONFIRM_MORE_S: Final = TOLD_S + 3 + 4
 then `press-1-to-accept` of the catalogue, then his time to press (CALLROUTER_TIMER_CONFIRM_S, its default)."""
 ANNOUNCE_S: Final = 60
 """No clip of the catalogue is longer."""
+CHALLENGE_SAID_S: Final = 8
+"""What is said before the caller's time to press 1: `press-1-to-connect` of the catalogue is no longer."""
 RECORD_PROMPT_S: Final = 13
 """What is said before a message is taken: the longest of its clips, and the tone."""
 
@@ -100,6 +104,8 @@ def kind_of(step: Step) -> str:
             return RINGGROUP
         case Announce():
             return ANNOUNCE
+        case Challenge():
+            return CHALLENGE
         case Record():
             return RECORD
 
@@ -107,7 +113,8 @@ def kind_of(step: Step) -> str:
 def who(step: Step) -> str:
     """Return who is offered the call in `step`, in the words of the table; how long, and what is said, is no matter.
 
-    ``damkar/posko+bpbd/piket``, ``operators``, ``last_resort:operators``, ``announce:<clip>`` or ``record_message``
+    ``damkar/posko+bpbd/piket``, ``operators``, ``last_resort:operators``, ``announce:<clip>``, ``challenge`` or
+    ``record_message``
     """
     match step:
         case Dial():
@@ -118,6 +125,8 @@ def who(step: Step) -> str:
             return step.group
         case Announce():
             return f"announce:{step.prompt}"
+        case Challenge():
+            return CHALLENGE
         case Record():
             return MESSAGE
 
@@ -138,5 +147,7 @@ def worst_s(step: Step) -> int:
             return step.wait_s + SHORT_TALK_S
         case Announce():
             return ANNOUNCE_S
+        case Challenge():
+            return step.wait_s + CHALLENGE_SAID_S
         case Record():
             return step.max_s + RECORD_PROMPT_S

@@ -169,6 +169,15 @@ class AnnounceStep(Value):
     prompt: Key
 
 
+class ChallengeStep(Value):
+    """Ask the caller to press 1 to be connected. Whatever he does, the next step follows: nobody is kept out."""
+
+    kind: Literal["challenge"] = "challenge"
+    wait_s: int = Field(default=5, ge=3, le=10)
+    urgency: int = Field(default=0, ge=0, le=MAX_PRIORITY)
+    """His place in the queues where he does not press 1; never a better one than he has."""
+
+
 class RecordStep(Value):
     """Take a message; the call ends as recorded and stands on the call-back list."""
 
@@ -176,11 +185,11 @@ class RecordStep(Value):
     max_s: int = Field(default=60, ge=5, le=180)
 
 
-Step = Annotated[DialStep | RingGroupStep | AnnounceStep | RecordStep, Field(discriminator="kind")]
+Step = Annotated[DialStep | RingGroupStep | AnnounceStep | ChallengeStep | RecordStep, Field(discriminator="kind")]
 
 
 class SuspicionRange(Value):
-    """A range of the caller's suspicion score, 0 to 100; until there is a score, every call has 0."""
+    """A range of the caller's suspicion score, 0 to 100; a call that has none counts as 0."""
 
     at_least: int = Field(default=0, ge=0, le=100)
     below: int = Field(default=101, ge=1, le=101)
@@ -249,6 +258,8 @@ class Route(Value):
     """First instant at which it does not apply any more."""
     information: bool = False
     """True: it only tells something, so that nobody need be rung before the last resort."""
+    urgency: int | None = Field(default=None, ge=0, le=MAX_PRIORITY)
+    """Place in the queues in place of the category's; none: the category's."""
 
     @model_validator(mode="after")
     def _valid_for_a_while(self) -> Self:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from callrouter.routing.plan import Announce, Dial, Record, Ring, Step
+from callrouter.routing.plan import Announce, Challenge, Dial, Record, Ring, Step
 from demo.softphone import Answer, Reject, RingOnly
 from demo.softphone.model import Behaviour
 from tests.pbx.rig import SHORT_TIMERS, TOLD_S
@@ -42,6 +42,7 @@ MEANS: Final[dict[str, dict[str, str]]] = {
         "timeout": "timed-out",
     },
     "announce": {"done": "done"},
+    "challenge": {"pressed": "pressed", "not-pressed": "not-pressed"},
     "record": {"recorded": "recorded", "nothing": "nothing-said"},
 }
 """What a word that the dialplan writes of an attempt is in `run`. Not here: what a caller did who left meanwhile."""
@@ -64,6 +65,8 @@ def label(step: Step) -> str:
             return step.group
         case Announce():
             return step.prompt
+        case Challenge():
+            return "press-1-to-connect"
         case Record():
             return "message"
 
@@ -76,6 +79,7 @@ class Case:
     step:    the step in question, as the table has it; none: the plan is but a busy agency and the last resort
     by:      who does it: phones by name with what they do; what else there is always does the same
     word:    the dialplan's own word for it; cause: how the SIP status begins that it noted
+    presses: what the caller presses besides, before he is asked for it
     muted:   the caller says nothing; stops: he speaks until there is a message, and then no more
     """
 
@@ -88,6 +92,7 @@ class Case:
     by: tuple[tuple[str, Behaviour], ...] = ()
     cause: str = ""
     of: int = 0
+    presses: str = ""
     muted: bool = False
     stops: bool = False
 
@@ -106,6 +111,7 @@ def _ring(group: str) -> Document:
 
 
 _RECORD: Final = {"kind": "record", "max_s": 5}
+_ASKS: Final = {"kind": "challenge", "wait_s": WAIT_S}
 _WAITS: Final = RingOnly()
 
 CASES: Final = (
@@ -141,6 +147,8 @@ CASES: Final = (
          (("op2", _WAITS),)),
     # ------------------------------------------------------------------ announce, record
     Case("a clip is said", 3, "announce", ("done", "talk"), "done", {"kind": "announce", "prompt": "trying-next"}),
+    Case("presses 1 when asked", 4, "challenge", ("pressed", "talk"), "pressed", _ASKS, presses="1"),
+    Case("presses nothing when asked", 4, "challenge", ("not-pressed", "talk"), "not-pressed", _ASKS),
     Case("a message", 3, "record", ("recorded",), "recorded", _RECORD),
     Case("a caller who says nothing", 3, "record", ("nothing-said", "talk"), "nothing", _RECORD, muted=True),
     # ------------------------------------------------------------------ the last resort

@@ -113,7 +113,7 @@ class Stage:
         await call.until_hears_speech()
         if case.muted:
             await call.mute()
-        await call.digits(digits(case), fast=True)
+        await call.digits(digits(case) + case.presses, fast=True)
         if case.stops:
             await self._until_a_message_is_there()
             await call.mute()

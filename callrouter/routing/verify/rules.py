@@ -14,6 +14,7 @@ from callrouter.routing.run import worst_s
 from callrouter.routing.table import (
     MAX_STEPS,
     MAX_TARGETS,
+    ChallengeStep,
     DialStep,
     LastResort,
     RecordStep,
@@ -77,18 +78,23 @@ def in_time(plan: p.Plan) -> Iterator[Breach]:
 
 
 def offered(plan: p.Plan, staffable: frozenset[str]) -> Iterator[Breach]:
-    """V3: somebody is rung before the last resort, unless the plan is information.
+    """V3: somebody is rung before the last resort, unless the plan is information; and behind each challenge.
 
     Targets of a plan are enabled and on a usable trunk (`decide` leaves the others out). staffable: the groups that
     have an enabled operator at one time or another
     """
-    if plan.information:
+    steps = before_last(plan)
+    asked = max((n for n, step in enumerate(steps, 1) if isinstance(step, p.Challenge)), default=0)
+    if plan.information and not asked:
         return
-    for step in before_last(plan):
+    for step in steps[asked:]:
         if isinstance(step, p.Dial) and step.targets:
             return
         if isinstance(step, p.Ring) and step.group in staffable:
             return
+    if asked:
+        yield _NOBODY_BEHIND
+        return
     what = Bilingual(
         "tidak menawarkan panggilan kepada siapa pun sebelum upaya terakhir",
         "offers the call to nobody before the last resort",
@@ -100,6 +106,19 @@ def offered(plan: p.Plan, staffable: frozenset[str]) -> Iterator[Breach]:
         "route as `information`.",
     )
     yield Breach("V3", what, remedy)
+
+
+_NOBODY_BEHIND: Final = Breach(
+    "V3",
+    Bilingual(
+        "meminta pemanggil menekan satu, tetapi setelah itu tidak mendering siapa pun sebelum upaya terakhir",
+        "asks the caller to press one, and behind that rings nobody before the last resort",
+    ),
+    Bilingual(
+        "Tambahkan langkah yang mendering kelompok operator setelah langkah challenge itu.",
+        "Add a step behind the challenge that rings a group of operators.",
+    ),
+)
 
 
 def sound(plan: p.Plan, came_by: str | None) -> Iterator[Breach]:
@@ -158,6 +177,7 @@ def _bounds(model: type[BaseModel], name: str) -> tuple[int, int]:
 _RING = _bounds(DialStep, "ring_s")
 _WAIT = _bounds(RingGroupStep, "wait_s")
 _LAST = _bounds(LastResort, "seconds")
+_CHALLENGE = _bounds(ChallengeStep, "wait_s")
 _RECORD = _bounds(RecordStep, "max_s")
 _LAST_STEPS: Final = 2
 
@@ -180,6 +200,8 @@ def _limited(step: p.Step) -> list[tuple[str, int, tuple[int, int], bool]]:
             return [("ring_s", step.ring_s, _RING, False), ("targets", len(step.targets), (1, MAX_TARGETS), False)]
         case p.Ring():
             return [("wait_s", step.wait_s, _LAST, True) if step.last else ("wait_s", step.wait_s, _WAIT, False)]
+        case p.Challenge():
+            return [("wait_s", step.wait_s, _CHALLENGE, False)]
         case p.Record():
             return [("max_s", step.max_s, _RECORD, False)]
         case p.Announce():

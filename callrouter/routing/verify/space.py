@@ -16,9 +16,12 @@ of fact this module finds such classes, with one value for each:
   call is never available (`decide.unavailable`)
 - time: cells (callrouter.routing.cells) in which the same routes are valid and open, and the same groups unstaffed
 
-What ended the menu without a category (wrong digits, 0, silence, not asked) and the origin are asked by no condition:
-they are one. How a match is decided is not told here a second time: `decide`'s own tests are asked, one kind of fact
-at a time, with all other facts neutral.
+What ended the menu without a category (wrong digits, 0, silence, not asked) and the origin are asked by no
+condition: they are one. Who pressed 1 because he cannot speak has the route of who chose nothing and has no
+suspicion, and of its plan the steps that ring and record (`decide.plan_of`): what is proven of that is proven of it.
+
+How a match is decided is not told here a second time: `decide`'s own tests are asked, one kind of fact at a time,
+with all other facts neutral.
 """
 
 from __future__ import annotations

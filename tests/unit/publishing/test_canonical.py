@@ -32,9 +32,12 @@ def _shuffled(whole: RoutingTable) -> RoutingTable:
 def test_the_text_is_json_of_the_table_with_sorted_keys() -> None:
     whole = table(3, name="Pusat Jyv\u00e4skyl\u00e4")
     text = routing_text(whole.centre, whole.routing)
+    routing = canonical(whole.routing).model_dump(mode="json")
+    for route in routing["routes"]:
+        assert route.pop("urgency") is None, "what came later is left out where it is empty"
     expected = {
         "centre": whole.centre.model_dump(mode="json"),
-        "routing": canonical(whole.routing).model_dump(mode="json"),
+        "routing": routing,
         "schema_version": 1,
     }
     assert text == json.dumps(expected, sort_keys=True, separators=(",", ":"))
@@ -114,3 +117,14 @@ def test_an_agency_without_contact_points_for_notices_has_the_text_of_before() -
     assert "notices" not in entry_text(agency)
     assert read_entry(Kind.AGENCIES, entry_text(agency)) == agency
     assert read_entry(Kind.AGENCIES, entry_text(told)) == told
+
+
+def test_a_place_in_the_queue_is_written_where_a_route_has_one_and_changes_no_other_text() -> None:
+    whole = table(2)
+    first = whole.routing.routes[0]
+    text = entry_text(first)
+    assert "urgency" not in text
+    assert read_entry(Kind.ROUTES, text) == first
+    later = first.model_copy(update={"urgency": 0})
+    assert '"urgency":0' in entry_text(later)
+    assert read_entry(Kind.ROUTES, entry_text(later)) == later

@@ -148,6 +148,7 @@ _STEP = (
         {"kind": st.just("ringgroup"), "group": st.sampled_from(GROUPS), "wait_s": st.integers(1, 120)}
     )
     | st.sampled_from(["connecting", "told-fire", "centre-name"]).map(lambda c: {"kind": "announce", "prompt": c})
+    | _any_of([3, 5, 10], [0, 4, 10]).map(lambda c: {"kind": "challenge", "wait_s": c[0], "urgency": c[1]})
     | st.integers(5, 180).map(lambda seconds: {"kind": "record", "max_s": seconds})
 )
 _ROUTE = st.fixed_dictionaries(
@@ -155,6 +156,7 @@ _ROUTE = st.fixed_dictionaries(
         "priority": st.integers(0, 100_000),
         "when": _WHEN,
         "steps": st.lists(_STEP, min_size=1, max_size=4),
+        "urgency": st.sampled_from([None, None, 0, 7]),
         "flags": _any_of([False, False, False, True], [False, False, False, True]),
         "valid": st.none() | st.lists(instants(), min_size=2, max_size=2, unique=True).map(sorted),
         "ends": _any_of([True, False], [True, False]),
@@ -285,6 +287,7 @@ def _route(key: str, drawn: Document, known: Document) -> Document:
         "priority": drawn["priority"],
         "when": when,
         "steps": steps or [{"kind": "record"}],
+        "urgency": drawn["urgency"],
         "locked": drawn["flags"][0],
         "information": drawn["flags"][1],
         "valid_from": begin if starts else None,

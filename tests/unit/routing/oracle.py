@@ -31,6 +31,9 @@ def decision(table: dict[str, Any], facts: dict[str, Any], at: datetime) -> Deci
     routing = table["routing"]
     urgency = 5
     category = None
+    speechless = facts.get("choice") == "cannot_speak"
+    if speechless:
+        facts = {**facts, "category": None, "suspicion": 0}
     for entry in routing["categories"]:
         if entry["key"] == facts["category"]:
             category = entry["key"]
@@ -43,8 +46,13 @@ def decision(table: dict[str, Any], facts: dict[str, Any], at: datetime) -> Deci
         if winner is None or route["priority"] > winner["priority"]:
             winner = route
 
+    if winner and winner["urgency"] is not None:
+        urgency = winner["urgency"]
+    urgency = 10 if speechless else urgency
     steps = [_step(table, step, facts["trunk"], urgency) for step in (winner["steps"] if winner else [])]
     steps = [step for step in steps if step != ("nobody",)]
+    if speechless:
+        steps = [step for kind in ("ring", "dial", "record") for step in steps if step[0] == kind]
     last = routing["last_resort"]
     if last["group"] is not None:
         steps.append(("ring", last["group"], last["seconds"], _places(routing, last["group"], urgency), True))
@@ -62,6 +70,8 @@ def _step(table: dict[str, Any], step: dict[str, Any], came_by: str | None, urge
     if step["kind"] == "ringgroup":
         places = _places(table["routing"], step["group"], urgency)
         return ("ring", step["group"], step["wait_s"], places, False)
+    if step["kind"] == "challenge":
+        return ("challenge", step["wait_s"], min(step["urgency"], urgency))
     if step["kind"] == "announce":
         return ("announce", _clip(table, step["prompt"]))
     return ("record", step["max_s"])

@@ -13,6 +13,7 @@ from callrouter.routing.decide import MESSAGE_S, NO_CATEGORY_URGENCY, compile_ta
 from callrouter.routing.directory import TrunkKind
 from callrouter.routing.facts import Choice, Facts, Origin
 from callrouter.routing.failsafe import static_plan
+from callrouter.routing.run import who, worst_s
 from callrouter.routing.table import RoutingTable
 from callrouter.routing.values import Language
 from tests.unit.routing.oracle import Decided, decision
@@ -37,6 +38,8 @@ def plain(step: p.Step) -> tuple[Any, ...]:
             return "ring", step.group, step.wait_s, step.max_waiting, step.last
         case p.Announce():
             return "announce", step.prompt
+        case p.Challenge():
+            return "challenge", step.wait_s, step.urgency
         case p.Record():
             return "record", step.max_s
 
@@ -315,3 +318,38 @@ def test_static_plan_without_static_numbers_is_the_last_resort() -> None:
         table["routing"]["static_numbers"] = []
 
     assert static_plan(compile_table(small(none), version=7), ring_s=25).steps == LAST_RESORT
+
+
+@settings(max_examples=200, deadline=None)
+@given(table=tables(), call=facts(), at=instants())
+def test_who_cannot_speak_is_offered_to_the_same_as_who_chose_nothing_operators_first_and_at_once(
+    table: RoutingTable, call: Facts, at: datetime
+) -> None:
+    spoken = call.model_copy(update={"choice": Choice.SILENT, "category": None, "suspicion": 0})
+    whole = plan(table, spoken, at)
+    found = plan(table, call.model_copy(update={"choice": Choice.CANNOT_SPEAK}), at)
+    assert (found.route, found.urgency, found.category) == (whole.route, 10, None)
+    assert not any(isinstance(step, p.Announce | p.Challenge) for step in found.steps)
+    assert sum(worst_s(s) for s in found.steps) <= sum(worst_s(s) for s in whole.steps)
+    offers = [who(s) for s in whole.steps if not isinstance(s, p.Announce | p.Challenge)]
+    assert sorted(who(s) for s in found.steps) == sorted(offers)
+    kinds = [isinstance(s, p.Ring) for s in found.steps if not isinstance(s, p.Record) and not getattr(s, "last", 0)]
+    assert kinds == sorted(kinds, reverse=True), "operators are rung before agencies"
+
+
+@settings(max_examples=200, deadline=None)
+@given(table=tables(), call=facts(), at=instants())
+def test_a_challenge_never_betters_a_place_and_is_never_the_end(
+    table: RoutingTable, call: Facts, at: datetime
+) -> None:
+    found = plan(table, call, at)
+    assert all(s.urgency <= found.urgency for s in found.steps if isinstance(s, p.Challenge))
+    assert not isinstance(found.steps[-1], p.Challenge)
+
+
+def test_a_route_may_give_another_place_in_the_queue() -> None:
+    def later(document: Document) -> None:
+        document["routing"]["routes"][0]["urgency"] = 1
+
+    assert plan(small(), citizen("fire")).urgency > 1
+    assert plan(small(later), citizen("fire")).urgency == 1

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from callrouter.routing.decide import compile_table, decide
 from callrouter.routing.directory import TrunkKind
 from callrouter.routing.explain import Considered, Explanation, Reason, Standing, explain
-from callrouter.routing.facts import AreaSource, Facts
+from callrouter.routing.facts import AreaSource, Choice, Facts
 from callrouter.routing.run import UnknownOutcome, run, worst_s
 from callrouter.routing.table import RoutingTable
 from callrouter.routing.values import Language, Posture
@@ -73,6 +73,8 @@ def test_every_route_is_told_with_whether_it_applies(table: RoutingTable, call: 
     document = table.model_dump(mode="json")
     known = {c.key for c in table.routing.categories}
     asked = call.model_dump(mode="json") | {"category": call.category if call.category in known else None}
+    if call.choice is Choice.CANNOT_SPEAK:
+        asked |= {"category": None, "suspicion": 0}
     for entry in document["routing"]["routes"]:
         considered = route(found, entry["key"])
         holds = oracle.applies(document, entry, asked, at)

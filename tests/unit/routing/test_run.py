@@ -13,7 +13,7 @@ from callrouter.prompts.catalogue import load as load_catalogue
 from callrouter.routing.clips import TOLD_UNKNOWN
 from callrouter.routing.decide import compile_table, decide
 from callrouter.routing.facts import Facts
-from callrouter.routing.plan import Announce, Dial, Plan, Record, Ring, Step, Target
+from callrouter.routing.plan import Announce, Challenge, Dial, Plan, Record, Ring, Step, Target
 from callrouter.routing.run import (
     ANNOUNCE_S,
     CONFIRM_MORE_S,
@@ -96,6 +96,7 @@ RINGS = 20
         (Ring("operators", 90, 4), 90 + 3),
         (Ring("operators", 90, 4, last=True), 90 + 3),
         (Announce("connecting"), 60),
+        (Challenge(5, 0), 8 + 5),
         (Record(60), 60 + 13),
     ],
 )
@@ -119,6 +120,8 @@ def lasts(step: Step) -> dict[str, int]:
             return {"timed-out": step.wait_s, "nobody": step.wait_s + 3}
         case Announce():
             return {"done": 60}
+        case Challenge():
+            return {"pressed": 8 + step.wait_s, "not-pressed": 8 + step.wait_s}
         case Record():
             return {"nothing-said": step.max_s + 13}
 
@@ -130,6 +133,7 @@ def lasts(step: Step) -> dict[str, int]:
         Ring("operators", 90, 4),
         Ring("operators", 90, 4, last=True),
         Announce("connecting"),
+        Challenge(5, 0),
         Record(60),
     ],
 )

@@ -43,8 +43,8 @@ def calls(table: Document) -> Iterator[tuple[Call, datetime]]:
         if _possible(table, combination := tuple(s for s, out in zip(states, chosen, strict=True) if out), states)
     ]
     trunks: list[Any] = [(t["key"], t["kind"]) for t in table["directory"]["trunks"]]
-    for category, area, trunk, language, score, posture, unavailable, at in product(
-        [None, *(c["key"] for c in routing["categories"])],
+    for (category, choice), area, trunk, language, score, posture, unavailable, at in product(
+        [(None, "silent"), (None, "cannot_speak"), *((c["key"], "none") for c in routing["categories"])],
         sorted(places, key=str) if any(when["area"] for when in whens) else [None],
         [*trunks, (None, None)],
         ["id", "en"],
@@ -56,6 +56,7 @@ def calls(table: Document) -> Iterator[tuple[Call, datetime]]:
         yield (
             {
                 "category": category,
+                "choice": choice,
                 "area": area,
                 "trunk": trunk[0],
                 "trunk_kind": trunk[1],
@@ -91,7 +92,9 @@ def broken(table: Document, call: Call, at: datetime) -> set[tuple[str, str]]:
         rules.add(("V2", found.route or "last"))
     elif reached + sum(worst_s(step) for step in last) > 300:
         rules.add(("V2", "last"))
-    if found.route and not found.information and not any(_offers(table, step) for step in steps):
+    asked = [n for n, step in enumerate(steps) if step[0] == "challenge"]
+    behind = steps[asked[-1] :] if asked else steps
+    if found.route and (asked or not found.information) and not any(_offers(table, step) for step in behind):
         rules.add(("V3", route))
     if _rings_twice(table, steps, at) or any(t[2] == call["trunk"] for s in steps if s[0] == "dial" for t in s[1]):
         rules.add(("V4", route))
@@ -130,6 +133,8 @@ def worst_s(step: tuple[Any, ...]) -> int:
         return seconds
     if step[0] == "ring":
         return int(step[2]) + VANISH_S
+    if step[0] == "challenge":
+        return 8 + int(step[1])
     return ANNOUNCE_S if step[0] == "announce" else int(step[1]) + BEFORE_RECORD_S
 
 

@@ -166,4 +166,5 @@ def _step() -> st.SearchStrategy[Document]:
     )
     announce = st.just({"kind": "announce", "prompt": "connecting"})
     record = st.just({"kind": "record", "max_s": 10})
-    return st.one_of(dial, dial, dial, ring, ring, announce, record)
+    challenge = st.sampled_from([3, 10]).map(lambda seconds: {"kind": "challenge", "wait_s": seconds})
+    return st.one_of(dial, dial, dial, ring, ring, announce, record, challenge)

@@ -71,6 +71,14 @@ def only_an_announcement(t: Document) -> None:
     route(t, "hours")["information"] = False
 
 
+def challenge_at_the_end_of_information(t: Document) -> None:
+    route(t, "hours")["steps"].append({"kind": "challenge"})
+
+
+def challenge_behind_everybody(t: Document) -> None:
+    route(t, "light")["steps"].append({"kind": "challenge"})
+
+
 def only_the_trunk_it_came_by(t: Document) -> None:
     t["directory"]["agencies"][2]["contacts"][0]["trunk"] = "seluler"
 
@@ -219,6 +227,8 @@ CASES = [
     Case(trunk_without_channels, "V3", ROUTES["light"]),
     Case(trunk_off, "V3", ROUTES["light"]),
     Case(only_an_announcement, "V3", ROUTES["hours"]),
+    Case(challenge_at_the_end_of_information, "V3", ROUTES["hours"]),
+    Case(challenge_behind_everybody, "V3", ROUTES["light"]),
     Case(only_the_trunk_it_came_by, "V3", ROUTES["light"]),
     Case(desk_without_operators, "V3", ROUTES["rest"], also=("V5",)),
     Case(target_twice, "V4", ROUTES["light"]),

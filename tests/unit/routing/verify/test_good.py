@@ -88,6 +88,11 @@ def locked(t: Document) -> None:
     add_route(t, key="off", priority=2000, locked=True, steps=[{"kind": "announce", "prompt": "wait"}])
 
 
+def suspects_are_asked(t: Document) -> None:
+    steps = [{"kind": "challenge", "wait_s": 10}, {"kind": "ringgroup", "group": "desk", "wait_s": 60}]
+    add_route(t, key="suspects", priority=2000, when={"suspicion": {"at_least": 60}}, urgency=0, steps=steps)
+
+
 def unused_group(t: Document) -> None:
     t["routing"]["ring_groups"].append({"key": "spare", "shifts": ["malam"]})
 
@@ -111,7 +116,7 @@ def at_the_bounds(t: Document) -> None:
     t["routing"]["last_resort"]["seconds"] = 300 - 90 - 3 - 60 - 13
 
 
-@pytest.mark.parametrize("change", [locked, unused_group, disjoint_by_the_hour, at_the_bounds])
+@pytest.mark.parametrize("change", [locked, suspects_are_asked, unused_group, disjoint_by_the_hour, at_the_bounds])
 def test_what_is_allowed_is_no_error(change: Callable[[Document], Any]) -> None:
     assert [f for f in verify(good(change), AT).findings if f.error] == []
 
