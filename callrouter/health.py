@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from callrouter.agencies.sending import Figures
 from callrouter.asterisk.agi import AgiServer
 from callrouter.asterisk.ami import AmiLink
 from callrouter.asterisk.check import PbxCheck
@@ -41,6 +42,7 @@ class ServiceHealth:
         probe: LastProbe,
         disk: DiskWatch,
         loop: LoopWatch,
+        notices: Callable[[], Figures],
     ) -> None:
         self._versions = Versions(database)
         self._hands = hands
@@ -54,6 +56,7 @@ class ServiceHealth:
         self._probe = probe
         self._disk = disk
         self._loop = loop
+        self._notices = notices
 
     async def checks(self) -> list[Check]:
         """Return the state of every part."""
@@ -68,6 +71,7 @@ class ServiceHealth:
             self._failsafe.check(),
             self._probe.check(),
             self._loop.check(),
+            self._told(),
         ]
 
     async def _database(self) -> Check:
@@ -122,6 +126,18 @@ class ServiceHealth:
 
     def _room(self) -> Check:
         return Check("disk", self._disk.level is not Level.CRITICAL, self._disk.in_words())
+
+    def _told(self) -> Check:
+        # A hint: calls are served all the same.
+        if not (untold := self._notices().untold):
+            return Check("notices", True, OK)
+        found = Bilingual(
+            f"PERINGATAN: {untold} pemberitahuan gagal dan instansinya belum menerima laporan itu: "
+            "lihat /api/v1/notices?state=dead, dan hubungi instansinya.",
+            f"WARNING: {untold} notices were given up, and their agencies have not acknowledged: "
+            "see /api/v1/notices?state=dead, and call these agencies.",
+        )
+        return Check("notices", True, found)
 
     def _table(self) -> Check:
         if (why := self._refused()) is not None:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID, uuid5
 
-from callrouter.routing.directory import Agency, EmailContact, NoticeContact
+from callrouter.routing.directory import Agency, NoticeContact
 
 FIRST_RETRY_S: Final = 5.0
 LAST_RETRY_S: Final = 300.0
@@ -29,6 +29,8 @@ class NoticeState(StrEnum):
     """The receiver's system has it; that a human acknowledged is told elsewhere (AgencyState)."""
     DEAD = "dead"
     """Given up; a supervisor can have it sent anew."""
+    NEEDLESS = "needless"
+    """The agency had acknowledged, or the incident was closed, before its telephone was rung."""
 
 
 class Channel(StrEnum):
@@ -36,6 +38,10 @@ class Channel(StrEnum):
 
     WEBHOOK = "webhook"
     EMAIL = "email"
+    PHONE = "phone"
+    """A call that speaks it."""
+    NEIGHBOUR = "neighbour"
+    """To a neighbouring centre's system: the incident is handed over."""
     SUPERVISOR = "supervisor"
     """The agency did not acknowledge: to the centre's own supervisors."""
 
@@ -48,7 +54,7 @@ class Notice:
     part:      of the incident's part that it is about; passed_at: in which round, for it can be passed anew
     contact:   key of the agency's contact point; empty: the supervisor
     n:         from 0, in the order in which the contact points of a round were told
-    target:    the URL or address as it was when the notice was written
+    target:    the URL, the address, or number@trunk, as it was when the notice was written
     next_at:   when it is tried (again); of one that is being sent: when it counts as lost
     give_up_at: when it is dead
     due_at:    when the next contact point is told; None: no longer looked at
@@ -154,4 +160,10 @@ def next_contact(agency: Agency | None, told: Collection[str]) -> NoticeContact 
 
 def target_of(point: NoticeContact) -> str:
     """Return where a contact point is reached."""
-    return point.address if isinstance(point, EmailContact) else point.url
+    match point.channel:
+        case "email":
+            return point.address
+        case "phone":
+            return f"{point.number}@{point.trunk}"
+        case _:
+            return point.url

@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 
 from callrouter.agencies.notices import Channel, Job, hopeless, retry_after_s
-from callrouter.agencies.sending import Figures, NotSent, Outbox, Sender
+from callrouter.agencies.sending import Figures, NotSent, Outbox, Sender, Settled
 from callrouter.clock import now_us
 from callrouter.incidents.views import StorageUnavailable
 
@@ -52,11 +52,17 @@ class _Doubt:
 
 @dataclass(slots=True)
 class Dispatcher:
-    """Runs the outbox. A receiver that hangs or refuses delays nobody but itself."""
+    """Runs the outbox. A receiver that hangs or refuses delays nobody but itself.
+
+    paces: of channels that have one of their own
+    ready: whether something of a channel may be taken now
+    """
 
     outbox: Outbox
     senders: Mapping[Channel, Sender]
     pace: Pace = field(default_factory=Pace)
+    paces: Mapping[Channel, Pace] = field(default_factory=dict)
+    ready: Callable[[Channel], bool] = lambda _channel: True
     now_us: Callable[[], int] = now_us
     chance: Callable[[], float] = random.random
     figures: Figures = field(default_factory=Figures)
@@ -83,6 +89,10 @@ class Dispatcher:
     def doubted(self) -> int:
         """Targets whose last try failed."""
         return len(self._doubts)
+
+    def pace_of(self, channel: Channel) -> Pace:
+        """Return how it goes about a channel."""
+        return self.paces.get(channel, self.pace)
 
     def wake(self) -> None:
         """Something was put into the outbox."""
@@ -127,12 +137,12 @@ class Dispatcher:
 
     async def _take(self) -> None:
         # Each channel has workers of its own: a mail server that hangs delays no webhook.
-        for channel in Channel:
-            busy = [target for at, target in self._busy if at is channel]
-            room = self.pace.workers - len(busy)
+        for channel in filter(self.ready, Channel):
+            busy, pace = [target for at, target in self._busy if at is channel], self.pace_of(channel)
+            room = pace.workers - len(busy)
             if room > 0:
                 now = self.now_us()
-                lost_at = now + round(self.pace.lost_s * _US)
+                lost_at = now + round(pace.lost_s * _US)
                 for job in await self.outbox.claim(channel, now, lost_at, room, self._without(busy)):
                     task = asyncio.create_task(self._try(job), name=f"notice-{job.notice.id}")
                     self._busy[channel, job.notice.target] = task
@@ -159,14 +169,18 @@ class Dispatcher:
             self._wake.set()
 
     async def _send(self, job: Job) -> None:
-        notice = job.notice
+        notice, try_s = job.notice, self.pace_of(job.notice.channel).try_s
         try:
-            async with asyncio.timeout(self.pace.try_s):
+            async with asyncio.timeout(try_s):
                 await self._sender(notice.channel).send(job)
         except NotSent as error:
             await self._failed(job, error)
+        except Settled as result:
+            self.delivered += result.delivered
+            self.failures += not result.delivered
+            log.info("notices.settled", notice=str(notice.id), agency=notice.agency, result=str(result))
         except TimeoutError:
-            await self._failed(job, NotSent(f"no answer within {self.pace.try_s:g} s"))
+            await self._failed(job, NotSent(f"no answer within {try_s:g} s"))
         except Exception as error:  # one notice that cannot be sent keeps no other from being sent
             log.exception("notices.defect", notice=str(notice.id))
             await self._failed(job, NotSent(f"defect: {type(error).__name__}"))

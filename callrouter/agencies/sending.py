@@ -23,11 +23,22 @@ class NotSent(Exception):
         self.final = final
 
 
+class Settled(Exception):
+    """A try is over, and what became of the notice was kept by whoever learned of it; `str()` says what.
+
+    delivered: the receiver has it
+    """
+
+    def __init__(self, what: str, *, delivered: bool) -> None:
+        super().__init__(what)
+        self.delivered = delivered
+
+
 class Sender(Protocol):
     """Sends notices of one channel."""
 
     async def send(self, job: Job) -> None:
-        """Send it: returns once the receiver has it. Raises NotSent. Whoever calls sets the deadline."""
+        """Send it: returns once the receiver has it. Raises NotSent, Settled. Whoever calls sets the deadline."""
 
     async def close(self) -> None:
         """Close what is open."""
@@ -35,12 +46,16 @@ class Sender(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """How many notices there are of those that are not done."""
+    """How many notices there are of those that are not done.
+
+    untold: dead ones where no contact point has it and the agency has not acknowledged, in incidents that are open
+    """
 
     waiting: int = 0
     dead: int = 0
     oldest: int | None = None
     """When the oldest that waits was written (µs UTC)."""
+    untold: int = 0
 
 
 class Outbox(Protocol):

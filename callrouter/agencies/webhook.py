@@ -115,8 +115,8 @@ class WebhookSender:
             secret = await self._secret_of(notice.agency, notice.contact)
             if secret is None:
                 raise NotSent("it has no secret to sign with", certain=True)
-            body = payload(job)
-            headers = signed(secret, str(notice.id), self._now_us() // 1_000_000, body)
+            body, more = await self.made(job)
+            headers = signed(secret, str(notice.id), self._now_us() // 1_000_000, body) | more
         except (RefusedValue, OperatorError):
             raise NotSent("its secret cannot be used", certain=True) from None
         status = await self._post(notice.target, headers, body)
@@ -124,6 +124,10 @@ class WebhookSender:
             raise NotSent("it answered 410: it wants no more notices", final=True)
         if not 200 <= status < 300:
             raise NotSent(f"it answered {status}")
+
+    async def made(self, job: Job) -> tuple[bytes, dict[str, str]]:
+        """Return what is sent, and headers beside those of the signature. Raises NotSent."""
+        return payload(job), {}
 
     async def _post(self, url: str, headers: dict[str, str], body: bytes) -> int:
         try:

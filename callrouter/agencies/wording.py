@@ -6,10 +6,31 @@ import json
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from callrouter.agencies.notices import Channel, Job
+from callrouter.agencies.notices import Channel, Job, Told
+from callrouter.routing.values import Language
 
 TYPE: Final = "incident.passed"
 _SHORT: Final = 80
+_MOST: Final = {"place": 120, "description": 240, "words": 120}
+"""Characters of each that are spoken: whoever listens on a telephone cannot read it again."""
+_SPOKEN: Final = {
+    Language.ID: {
+        "number": "Laporan nomor",
+        "area": "Wilayah",
+        "place": "Tempat",
+        "people_hurt": "Jumlah korban",
+        "description": "Uraian",
+        "words": "Pesan",
+    },
+    Language.EN: {
+        "number": "Incident number",
+        "area": "Area",
+        "place": "Place",
+        "people_hurt": "People hurt",
+        "description": "Description",
+        "words": "Message",
+    },
+}
 
 
 def payload(job: Job) -> bytes:
@@ -74,6 +95,21 @@ def letter(job: Job) -> str:
         ("Terima sebelum / acknowledge by", due or ""),
     )
     return "\n".join([*head, "", *(f"{name}: {value}" for name, value in facts if value), ""])
+
+
+def spoken(told: Told, area: str, language: Language) -> list[str]:
+    """Return what a call says, sentence by sentence; `area`: its name. Texts that persons wrote are cut and cleaned
+    of what cannot be seen, and the number is told digit by digit.
+    """
+    said = {
+        "number": " ".join(str(told.number)),
+        "area": one_line(area),
+        "place": one_line(told.place)[: _MOST["place"]],
+        "people_hurt": "" if told.people_hurt is None else str(told.people_hurt),
+        "description": one_line(told.description)[: _MOST["description"]],
+        "words": one_line(told.words)[: _MOST["words"]],
+    }
+    return [f"{name}: {said[key]}." for key, name in _SPOKEN[language].items() if said[key]]
 
 
 def moment(at: int) -> str:

@@ -60,11 +60,13 @@ class NoticeRow(Answer):
     )
     channel: Channel = Field(description="How it goes out.", examples=["webhook"])
     target: str | None = Field(
-        description="Where to; null: it is in the timeline and the stream of events alone.",
+        description="Where to: a URL, an address, or number@trunk; null: it is in the timeline and the stream of "
+        "events alone.",
         examples=["https://10.1.2.3/112"],
     )
     state: NoticeState = Field(
-        description="queued, sending, delivered (the receiver's system has it), or dead (given up).",
+        description="queued, sending, delivered (the receiver's system has it, or who was called has heard it), dead "
+        "(given up), or needless (the agency acknowledged before it was rung).",
         examples=["delivered"],
     )
     tries: int = Field(description="How often it was tried (count).", ge=0, examples=[1])

@@ -75,9 +75,14 @@ class NoticeWriter:
             due_at=now + point.ack_within_s * _US if point else None,
             settled_at=None if point or self.supervisor else now,
         )
+        await self.put(connection, held, new)
+
+    async def put(self, connection: AsyncConnection, held: Held, new: Notice) -> None:
+        """Put a notice into the outbox, unless it is there."""
         row = asdict(new) | {"channel": str(new.channel), "state": str(new.state)}
         made = insert_into(connection, notices).values(row).on_conflict_do_nothing(index_elements=["id"])
-        if (await connection.execute(made)).rowcount:
+        # Not by rowcount, which PostgreSQL's driver does not give here.
+        if await connection.scalar(made.returning(notices.c.id)) is not None:
             tell(held, new, "queued")
             self.fresh = True
 

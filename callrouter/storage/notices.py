@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Select, and_, exists, func, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Select, Update, and_, exists, func, literal_column, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from callrouter.agencies.calling import RANG, Follows, Rung, follows
 from callrouter.agencies.notices import (
     MAX_PAGE,
     Channel,
@@ -34,6 +36,7 @@ from callrouter.storage import tables as t
 from callrouter.storage.changed import Changed, nobody
 from callrouter.storage.database import Database
 from callrouter.storage.held_incident import Held, hold
+from callrouter.storage.incident_desk import acknowledge
 from callrouter.storage.notice_rows import NoticeWriter, notice_of, tell, told_in
 from callrouter.storage.tables_notices import DUE, WAITING
 from callrouter.storage.tables_notices import notice as notices
@@ -61,7 +64,9 @@ class Notices:
         *,
         changed: Changed = nobody,
         now_us: Callable[[], int] = now_us,
+        chance: Callable[[], float] = random.random,
     ) -> None:
+        self._chance = chance
         self._database = database
         self._writer = writer
         self._changed = changed
@@ -76,6 +81,8 @@ class Notices:
             return []
 
         async def work(connection: AsyncConnection) -> list[Job]:
+            if channel is Channel.PHONE:
+                await connection.execute(_needless(now))
             rows = await connection.execute(wanted.limit(4 * limit).with_for_update(skip_locked=True))
             first: dict[str, UUID] = {}
             for id_, target in rows:
@@ -106,6 +113,33 @@ class Notices:
         await self._database.write(work)
         if again_at is None:
             await self._settle(notice, now, NoticeState.DEAD, tries)
+
+    async def rung(self, notice: UUID, tries: int, result: Rung, at: int) -> bool:
+        """Keep what became of a call that spoke a notice, at `at`; return whether it was news. Who accepted has
+        acknowledged for his agency; where nobody did, the next contact point is told at once.
+        """
+
+        async def work(connection: AsyncConnection) -> UUID | None:
+            try:
+                held, found = await self._held(connection, notice)
+            except NoticeGone:
+                return None
+            now = self._now_us()
+            after = follows(result, found.tries, (found.give_up_at - now) / 1e6, self._chance())
+            if not _is_news(found, tries, after):
+                return None
+            await connection.execute(update(notices).where(notices.c.id == notice).values(_after(found, after, now)))
+            part = held.parts.get(found.agency)
+            if result is Rung.ACCEPTED and part is not None and part.passed_at == found.passed_at:
+                acknowledge(held, found.agency, at, now, f"{found.contact} (phone)")
+            _tell_rung(held, found, result, after)
+            await held.write(connection, now, _SERVICE, counts=False)
+            return held.id
+
+        changed = await self._database.write(work)
+        if changed is not None:
+            self._changed([changed])
+        return changed is not None
 
     async def replay(self, notice: UUID, by: Actor) -> Notice:
         """Have it sent anew, under the same id. Raises NoticeGone, NotDead."""
@@ -161,7 +195,8 @@ class Notices:
             waiting = select(func.count(), func.min(of.created_at)).select_from(notices).where(WAITING)
             dead = select(func.count()).select_from(notices).where(of.state == str(NoticeState.DEAD))
             count, oldest = (await connection.execute(waiting)).one()
-            return Figures(count, await connection.scalar(dead) or 0, oldest)
+            untold = await connection.scalar(dead.where(_still_wanted(), ~_told_otherwise()))
+            return Figures(count, await connection.scalar(dead) or 0, oldest, untold or 0)
 
         return await self._database.read(ask)
 
@@ -237,6 +272,61 @@ def _due(channel: Channel, now: int, without: Collection[str]) -> Select[Any]:
     if without:
         wanted = wanted.where(of.target.not_in(sorted(without)))
     return wanted.order_by(of.next_at, of.id)
+
+
+def _still_wanted() -> ColumnElement[bool]:
+    """The agency has not acknowledged what a notice is about, and the incident is open."""
+    of, part, incident = notices.c, t.incident_agency.c, t.incident.c
+    return exists().where(
+        part.id == of.part,
+        part.passed_at == of.passed_at,
+        part.state == str(AgencyState.PASSED),
+        incident.id == of.incident,
+        incident.closed_at.is_(None),
+    )
+
+
+def _told_otherwise() -> ColumnElement[bool]:
+    """Another contact point of the same round has it."""
+    of, other = notices.c, notices.alias().c
+    return exists().where(
+        other.part == of.part,
+        other.passed_at == of.passed_at,
+        other.contact != "",
+        other.state == str(NoticeState.DELIVERED),
+    )
+
+
+def _needless(now: int) -> Update:
+    """No telephone is rung for what somebody has acknowledged since."""
+    of = notices.c
+    due = update(notices).where(WAITING, of.channel == str(Channel.PHONE), of.next_at <= now, ~_still_wanted())
+    return due.values(state=str(NoticeState.NEEDLESS), settled_at=now)
+
+
+def _is_news(found: Notice, tries: int, after: Follows) -> bool:
+    """Who accepts or declines is heard until he was once; that nobody did, only of the try that is under way."""
+    if after.state is NoticeState.DELIVERED:
+        return found.state is not NoticeState.DELIVERED
+    return found.state is NoticeState.SENDING and found.tries == tries
+
+
+def _after(found: Notice, after: Follows, now: int) -> dict[str, Any]:
+    values: dict[str, Any] = {"state": str(after.state), "last_error": after.why}
+    if after.again_in_s is None:
+        values["settled_at"] = now
+    else:
+        values["next_at"] = now + round(after.again_in_s * 1_000_000)
+    if after.why and found.due_at is not None:  # it was not accepted
+        values["due_at"] = min(found.due_at, now)
+    return values
+
+
+def _tell_rung(held: Held, found: Notice, result: Rung, after: Follows) -> None:
+    if after.state is NoticeState.DEAD:
+        tell(held, found, str(NoticeState.DEAD), tries=found.tries, why=after.why)
+    elif after.state is NoticeState.DELIVERED or result in RANG:
+        tell(held, found, str(result), tries=found.tries)
 
 
 async def _taken(connection: AsyncConnection, id_: UUID, lost_at: int) -> Job:

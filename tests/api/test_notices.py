@@ -120,13 +120,14 @@ async def with_contact_point(client: Client) -> None:
         "notices": [
             {"key": "sistem", "channel": "webhook", "url": "http://10.1.2.3/112", "ack_within_s": 60},
             {"key": "kantor", "channel": "email", "address": "posko@damkar.example"},
+            {"key": "lurah", "channel": "phone", "trunk": read.json["contacts"][0]["trunk"], "number": "08123"},
         ]
     }
     put = await client.ask(
         "/api/v1/agencies/damkar", method="PUT", json=agency, headers={"If-Match": read.headers["ETag"]}
     )
     assert put.status == 200, put.text
-    assert [point["channel"] for point in put.json["notices"]] == ["webhook", "email"]
+    assert [point["channel"] for point in put.json["notices"]] == ["webhook", "email", "phone"]
 
 
 async def test_dead_notices_are_listed_page_by_page(supervisor: Client, notices: FakeNotices) -> None:
@@ -246,6 +247,8 @@ async def test_contact_points_with_one_key_or_a_bad_url_are_refused(client: Clie
         ([point, point], "/notices/1/key"),
         ([point | {"url": "http://a:b@10.1.2.3/"}], "/notices/0/url"),
         ([{"key": "kantor", "channel": "email", "address": "a@b\nBcc: c@d"}], "/notices/0/address"),
+        ([{"key": "lurah", "channel": "phone", "trunk": "nowhere", "number": "08123"}], "/notices/0/trunk"),
+        ([{"key": "lurah", "channel": "phone", "trunk": "telco", "number": "1;2"}], "/notices/0/number"),
         ([{"key": "kantor"}], "/notices/0"),
     ):
         reply = await client.ask(

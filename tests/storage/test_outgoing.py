@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 from uuid import uuid4
@@ -12,21 +13,32 @@ from uuid import uuid4
 import pytest
 
 from callrouter.access.model import Principal, Role
-from callrouter.agencies.notices import NoticeFilter, NoticeState
+from callrouter.agencies.notices import Channel, Job, NoticeFilter, NoticeState
 from callrouter.agencies.signing import new_secret, signed
+from callrouter.asterisk.pbx_secrets import read_secrets
 from callrouter.bilingual import RefusedValue
+from callrouter.calls.journal import JournalReader
 from callrouter.errors import OperatorError
 from callrouter.incidents.desk import NewIncident
 from callrouter.metrics import Metrics
+from callrouter.prompts import espeak
+from callrouter.prompts.aloud import Aloud
+from callrouter.routing.clips import of_table
+from callrouter.routing.table import Area
+from callrouter.routing.values import Language
 from callrouter.settings import Settings, load
 from callrouter.storage import tables as t
 from callrouter.storage.database import Database
+from callrouter.storage.journal import Journal
 from callrouter.storage.tables_notices import notice_secret
+from callrouter.wiring.in_force import InForce
 from callrouter.wiring.incidents import IncidentLife
-from callrouter.wiring.outgoing import Outgoing, mail_server
+from callrouter.wiring.links import Links
+from callrouter.wiring.outgoing import Outgoing, mail_server, speech
 from tests.storage.given import rows
 from tests.storage.test_notices import OPERATOR, Centre, webhook
-from tests.unit.agencies.given_notices import receiver
+from tests.unit.agencies.given_notices import TOLD, given_job, receiver
+from tests.unit.routing.tables import small
 
 ADMIN = Principal("diskominfo-1", Role.ADMIN)
 
@@ -41,7 +53,8 @@ class Site:
     def __init__(self, database: Database, settings: Settings, *, url: str) -> None:
         self.agencies = Centre(database, webhook("api", url=url)).agencies
         self.incidents = IncidentLife(settings, database, self.agencies.get)
-        self.outgoing = Outgoing(settings, database, self.incidents)
+        links = Links(settings, read_secrets(settings.secrets_dir))
+        self.outgoing = Outgoing(settings, database, self.incidents, links, InForce(1, small()))
         self.metrics = Metrics()
         self.outgoing.show(self.metrics)
         self._tasks: list[asyncio.Task[None]] = []
@@ -158,3 +171,48 @@ def test_the_mail_servers_password_comes_from_its_file(tmp_path: Path) -> None:
 def test_settings_that_do_not_go_together_are_named(tmp_path: Path, values: dict[str, object], named: str) -> None:
     with pytest.raises(OperatorError, match=named):
         settings_in(tmp_path, **values)
+
+
+# ------------------------------------------------------------------------------------------------ by telephone
+class Silent(espeak.Voice):
+    """A voice that keeps what it was to say."""
+
+    def say(self, text: str, language: Language) -> list[float]:
+        HEARD.append((language, text))
+        return [9_000.0, -9_000.0] * 2_000
+
+
+HEARD: list[tuple[Language, str]] = []
+
+
+def test_a_notice_is_spoken_in_the_languages_of_the_menu_and_the_first_of_them_first(tmp_path: Path) -> None:
+    table, area = small(), Area(code="35.07", name="Kabupaten Malang")
+    table = table.model_copy(update={"routing": table.routing.model_copy(update={"areas": (area,)})})
+    category = table.routing.categories[0]
+    told = replace(TOLD, category=category.key, area=area.code, place="Jl. Mawar 3")
+    job = Job(given_job("08123@telco", Channel.PHONE, tries=2).notice, told)
+    HEARD.clear()
+    made = speech(Aloud(tmp_path, lambda: Silent(("none",))), InForce(1, table), job)
+    languages = [one.value for one in table.routing.languages]
+    assert [language.value for language, _ in HEARD] == languages
+    assert all(area.name.lower() in text.lower() for _, text in HEARD)
+    about = of_table(table)[f"category-{category.key}"]
+    base = str(tmp_path / f"{job.notice.id}-2-")
+    assert list(made.clips) == [
+        clip
+        for one in languages
+        for clip in (f"{one}/cr/notice-intro", f"{one}/cr/{about}", base + one, f"{one}/cr/notice-press")
+    ]
+    assert [f"{clip}.wav" for clip in made.clips if clip.startswith(base)] == [str(path) for path in made.files]
+
+
+async def test_no_telephone_is_rung_before_the_journal_is_read(database: Database, tmp_path: Path) -> None:
+    site = Site(database, settings_in(tmp_path), url="http://127.0.0.1/")
+    ready = site.outgoing.dispatcher.ready
+    assert [channel for channel in Channel if not ready(channel)] == [Channel.PHONE]
+    journal = JournalReader(tmp_path, "pbx1", Journal(database))
+    site.outgoing.follow(journal)
+    assert not ready(Channel.PHONE)
+    journal.caught_up.set()
+    assert ready(Channel.PHONE)
+    await site.outgoing.close()

@@ -126,6 +126,7 @@ SINGLE: Final[list[tuple[str, str, str]]] = [
     ("CallrouterFailsafeEnds", "callrouter_failsafe_reach_seconds", "2592000x5 500000x40"),
     ("CallrouterProbeFails", "callrouter_probe_ok", "1x5 0x40"),
     ("CallrouterTrunkFails", 'callrouter_attempts_total{kind="dial",result="mute"}', "0x5 9x10"),
+    ("CallrouterAgencyNotTold", "callrouter_notices_untold", "0x5 1x40"),
     ("CallrouterGuessing", "callrouter_invites_refused_total", "0x5 4000x10"),
 ]
 

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from callrouter.agencies.sending import Figures
 from callrouter.bilingual import Bilingual
 from callrouter.calls.live import CHECKS, WARNINGS, Check
 from callrouter.disk import Level
@@ -42,6 +43,7 @@ class Parts:
     why: Bilingual | None = None
     level: Level = Level.OK
     set_aside: int = 0
+    untold: int = 0
 
     def in_words(self) -> Bilingual:
         """Tell of the disk."""
@@ -70,6 +72,7 @@ class Parts:
             probe=cast("Any", Told("probe")),
             disk=part,
             loop=cast("Any", Told("loop")),
+            notices=lambda: Figures(untold=self.untold),
         )
 
 
@@ -142,3 +145,10 @@ async def test_lines_that_were_set_aside_are_told_and_do_not_stop_the_service() 
 async def test_disk_that_fills_warns_before_it_is_full() -> None:
     found = (await checks(Parts(level=Level.WARNING)))["disk"]
     assert (found.ok, found.detail.en) == (True, "3 GB free")
+
+
+async def test_an_agency_that_was_not_told_is_a_warning_and_keeps_nobody_from_being_served() -> None:
+    found = (await checks(Parts(untold=2)))["notices"]
+    assert found.ok
+    assert "PERINGATAN: 2 " in found.detail.id
+    assert "WARNING: 2 " in found.detail.en

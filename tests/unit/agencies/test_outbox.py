@@ -11,7 +11,7 @@ from typing import Any
 
 from callrouter.agencies.notices import Channel, Job, NoticeState
 from callrouter.agencies.outbox import Dispatcher, Pace
-from callrouter.agencies.sending import NotSent
+from callrouter.agencies.sending import NotSent, Settled
 from callrouter.agencies.webhook import WebhookSender
 from callrouter.clock import now_us
 from callrouter.incidents.views import StorageUnavailable
@@ -30,7 +30,7 @@ DELIVERED, QUEUED, DEAD, SENDING = (
 class Script:
     """A sender that does what is said of a target: an error, or waiting for ever (None); else it delivers."""
 
-    says: dict[str, NotSent | None] = field(default_factory=dict)
+    says: dict[str, NotSent | Settled | None] = field(default_factory=dict)
     sent: list[Job] = field(default_factory=list)
     at_once: int = 0
     most: int = 0
@@ -271,3 +271,55 @@ async def test_real_receivers_one_of_which_hangs_one_answers_garbage_and_one_500
             await outbox.until(lambda: set(state(outbox, *right)) == {DELIVERED})
             assert DELIVERED not in state(outbox, *bad)
     assert len(good.requests) == 20
+
+
+# ------------------------------------------------------------------------------------------------ channels apart
+async def test_a_channel_that_has_its_own_pace_goes_by_it_and_by_no_other() -> None:
+    outbox, script = MemoryOutbox(), Script({f"t{n}": None for n in range(9)})
+    own = Pace(workers=2, try_s=3_600, lost_s=7_200)
+    works = Dispatcher(
+        outbox,
+        {Channel.WEBHOOK: script, Channel.PHONE: script},
+        Pace(look_s=0.01, try_s=0.05, workers=4),
+        paces={Channel.PHONE: own},
+    )
+    hooks, calls = [fresh(f"t{n}") for n in range(4)], [fresh(f"t{n}", channel=Channel.PHONE) for n in range(4, 9)]
+    outbox.put(*hooks, *calls)
+    begun = now_us()
+    async with running(works):
+        await outbox.until(lambda: works.failures == 4 and works.sending_by(Channel.PHONE) == 2)
+        rung = [outbox.notice(job) for job in calls if outbox.notice(job).state is SENDING]
+        assert len(rung) == 2
+        assert all(one.next_at >= begun + 7_200_000_000 for one in rung)
+
+
+async def test_nothing_of_a_channel_is_taken_before_it_is_ready() -> None:
+    outbox, script, ready = MemoryOutbox(), Script(), asyncio.Event()
+    works = Dispatcher(
+        outbox,
+        {Channel.WEBHOOK: script, Channel.PHONE: script},
+        QUICK,
+        ready=lambda channel: channel is not Channel.PHONE or ready.is_set(),
+    )
+    hook, call = fresh("a"), fresh("b", channel=Channel.PHONE)
+    outbox.put(call, hook)
+    async with running(works):
+        await outbox.until(lambda: state(outbox, hook) == [DELIVERED])
+        assert state(outbox, call) == [QUEUED]
+        ready.set()
+        works.wake()
+        await outbox.until(lambda: state(outbox, call) == [DELIVERED])
+
+
+async def test_what_a_sender_has_settled_is_settled_by_nobody_else() -> None:
+    outbox = MemoryOutbox()
+    script = Script({"a": Settled("accepted", delivered=True), "b": Settled("busy", delivered=False)})
+    works = dispatcher(outbox, script)
+    jobs = [fresh("a"), fresh("b")]
+    outbox.put(*jobs)
+    async with running(works):
+        async with asyncio.timeout(20):
+            while len(script.sent) < len(jobs) or works.sending:
+                await asyncio.sleep(0.01)
+    assert state(outbox, *jobs) == [SENDING, SENDING]
+    assert (works.delivered, works.failures, works.doubted) == (1, 1, 0)

@@ -1,0 +1,68 @@
+"""What goes to a neighbouring centre, and as whom."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from callrouter.agencies.neighbour import MAX_TOKEN, NeighbourSender
+from callrouter.agencies.notices import Channel, Job
+from callrouter.agencies.sending import NotSent
+from callrouter.incidents.views import IncidentDetail, IncidentSummary
+from tests.unit.agencies.given_notices import given_job
+
+SUMMARY = IncidentSummary(UUID(int=1), 7, "open", "fire", 1, False, "", None)
+
+
+def given_sender(tokens: Path, detail: IncidentDetail | None) -> NeighbourSender:
+    async def secret_of(_agency: str, _contact: str) -> str | None:
+        return None
+
+    async def detail_of(_incident: UUID) -> IncidentDetail | None:
+        return detail
+
+    def document_of(found: IncidentDetail) -> dict[str, Any]:
+        return {"$id": str(found.summary.number), "place": "Jalan Mérdeka"}
+
+    return NeighbourSender(("127.0.0.0/8",), secret_of, detail_of, document_of, tokens)
+
+
+@pytest.fixture
+def job() -> Job:
+    made = given_job()
+    return replace(made, notice=replace(made.notice, agency="kota", channel=Channel.NEIGHBOUR))
+
+
+async def test_the_incident_goes_as_it_is_now_with_what_the_centre_gave_us(tmp_path: Path, job: Job) -> None:
+    sender = given_sender(tmp_path, IncidentDetail(SUMMARY, (), ()))
+    body, headers = await sender.made(job)
+    assert (json.loads(body)["$id"], headers) == ("7", {})
+    (tmp_path / "kota.token").write_text(" secret-of-kota \n")
+    assert (await sender.made(job))[1] == {"Authorization": "Bearer secret-of-kota"}
+    (tmp_path / "kota.token").write_text("\n")
+    assert (await sender.made(job))[1] == {}
+    await sender.close()
+
+
+@pytest.mark.parametrize("text", ["a\r\nX-Evil: 1", "x" * (MAX_TOKEN + 1), "é"], ids=["lines", "long", "no ASCII"])
+async def test_token_that_is_none_is_not_sent(tmp_path: Path, job: Job, text: str) -> None:
+    sender = given_sender(tmp_path, IncidentDetail(SUMMARY, (), ()))
+    (tmp_path / "kota.token").write_text(text, encoding="utf-8")
+    with pytest.raises(NotSent) as raised:
+        await sender.made(job)
+    assert raised.value.certain
+    assert text not in str(raised.value)
+    await sender.close()
+
+
+async def test_incident_that_is_gone_is_not_tried_again(tmp_path: Path, job: Job) -> None:
+    sender = given_sender(tmp_path, None)
+    with pytest.raises(NotSent) as raised:
+        await sender.made(job)
+    assert raised.value.final
+    await sender.close()
