@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from callrouter.api.callback_models import CallbackPage, CallbackRow, SetAsideLine, SetAsideLines, encode_place
+from callrouter.api.callback_models import (
+    CallbackPage,
+    CallbackRow,
+    CallbackTry,
+    RecoveredFigures,
+    RecoveredWithin,
+    SetAsideLine,
+    SetAsideLines,
+    encode_place,
+)
 from callrouter.api.translate import moment
-from callrouter.incidents.callbacks import Place
+from callrouter.incidents.callbacks import Place, TryOutcome
 from callrouter.incidents.model import incident_id
 
 _CALL = UUID("0f4c8f5e-30c8-4e62-9a86-1f5a2f0f6112")
@@ -33,9 +42,45 @@ PAGE = CallbackPage(
             calls=2,
             first_at=moment(_BEGIN),
             last_at=moment(_BEGIN + 40 * _S),
+            callable=True,
+            tries=1,
+            tried_at=moment(_BEGIN + 90 * _S),
+            tried=TryOutcome.BUSY,
+            held_by=None,
+            held_until=None,
         )
     ],
     next=encode_place(Place(10, _BEGIN, 1025)),
+)
+
+TRY = CallbackTry(
+    id=UUID("7c0c8f5e-30c8-4e62-9a86-1f5a2f0f6112"),
+    incident=incident_id(_CALL),
+    number="+622000000113",
+    operator="op1",
+    by="op1 (operator)",
+    asked_at=moment(_BEGIN + 90 * _S),
+    operator_at=moment(_BEGIN + 93 * _S),
+    answered_at=moment(_BEGIN + 101 * _S),
+    ended_at=moment(_BEGIN + 160 * _S),
+    trunk="telkom",
+    outcome=TryOutcome.TALKED,
+    cause=None,
+)
+
+FIGURES = RecoveredFigures(
+    lost=12,
+    without_number=1,
+    by_callback=4,
+    by_calling=5,
+    taken_off=1,
+    not_reached=1,
+    share=75.0,
+    within=[
+        RecoveredWithin(minutes=5, by_callback=1, by_calling=4),
+        RecoveredWithin(minutes=15, by_callback=3, by_calling=5),
+        RecoveredWithin(minutes=60, by_callback=4, by_calling=5),
+    ],
 )
 
 SET_ASIDE = SetAsideLines(

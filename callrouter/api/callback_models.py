@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from callrouter.api import cursor
-from callrouter.api.models import Answer, Moment, Parameters
-from callrouter.api.parameters import PLACE_SCHEMA, WHOLE, When, numbered_place
+from callrouter.api.models import Answer, Moment, Parameters, Sent
+from callrouter.api.parameters import PLACE_SCHEMA, WHOLE, Identifier, When, numbered_place
 from callrouter.calls.setaside import MAX_NEWEST
-from callrouter.incidents.callbacks import Place
+from callrouter.incidents.callbacks import RECOVERED_MIN, Place, TryOutcome
 from callrouter.incidents.model import Outcome
 from callrouter.incidents.views import MAX_PAGE
-from callrouter.routing.values import Key
+from callrouter.routing.values import Key, one_line
 
 SORT = "urgency"
 
@@ -93,6 +93,16 @@ class CallbackRow(Answer):
     calls: int = Field(description="How many calls of this number are on the list (count).", ge=1, examples=[2])
     first_at: Moment = Field(description="When the oldest of these reached the PBX.")
     last_at: Moment = Field(description="When the newest of these reached the PBX.")
+    callable: bool = Field(description="Whether he can be called back: false without a number.", examples=[True])
+    tries: int = Field(
+        description="How often he was called back since the oldest of these (count).", ge=0, examples=[1]
+    )
+    tried_at: Moment | None = Field(description="When he was last called back.")
+    tried: TryOutcome | None = Field(
+        description="How that ended; null: it has not, or there was none.", examples=["busy"]
+    )
+    held_by: str | None = Field(description="Key of the operator who is calling him back now.", examples=["op1"])
+    held_until: Moment | None = Field(description="Until when at the latest nobody else does.")
 
 
 class CallbackPage(Answer):
@@ -103,6 +113,110 @@ class CallbackPage(Answer):
         description="Cursor for `after`; null on the last page. The page it leads to may be empty.",
         examples=[encode_place(Place(10, 1, 1))],
     )
+
+
+class CallbackPath(Parameters):
+    """Whose caller."""
+
+    incident: Identifier = Field(
+        description="Id of an incident of the caller, as the list has it.",
+        examples=["8a0f0f6e-5d0c-5f5e-9a86-1f5a2f0f6112"],
+    )
+
+
+class CallOrder(Sent):
+    """Who calls back."""
+
+    operator: Key | None = Field(
+        default=None,
+        description="Key of the operator whose telephone rings first; null: he to whom the token belongs.",
+        examples=["op1"],
+    )
+
+
+class DoneOrder(Sent):
+    """Why a caller is taken off the list."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=200)] = Field(
+        description="Why; one line.", examples=["Sudah ditangani lewat radio"]
+    )
+
+    _lines = field_validator("reason")(one_line)
+
+
+class CallbackTry(Answer):
+    """A try to call a caller back."""
+
+    id: UUID = Field(description="Id of the try.")
+    incident: UUID = Field(description="Id of the incident for which he was called back.")
+    number: str | None = Field(description="What was dialled.", examples=["+622000000113"])
+    operator: str = Field(description="Key of the operator whose telephone rang first.", examples=["op1"])
+    by: str | None = Field(
+        description="Who asked for it; null: known from the PBX alone.", examples=["op1 (operator)"]
+    )
+    asked_at: Moment = Field(description="When it was asked for.")
+    operator_at: Moment | None = Field(description="When the operator picked up.")
+    answered_at: Moment | None = Field(description="When the caller answered.")
+    ended_at: Moment | None = Field(description="When it ended; null: it goes on.")
+    trunk: str | None = Field(description="Key of the line by which he was dialled.", examples=["telkom"])
+    outcome: TryOutcome | None = Field(
+        description="How it ended: talked, short (he or the operator was gone at once), noanswer, busy, unavailable "
+        "(no line took it), left (the operator hung up first), operator_away, not_begun (the PBX did not take it), "
+        "unknown; null: it goes on.",
+        examples=["talked"],
+    )
+    cause: str | None = Field(description="Answer of the other side.", examples=["SIP 486 Busy Here"])
+
+
+class CallbackTries(Answer):
+    """Tries of one number, the newest first."""
+
+    items: list[CallbackTry] = Field(description="The tries.")
+
+
+class CallbackDone(Answer):
+    """A caller was taken off the list."""
+
+    incidents: int = Field(description="How many incidents of his were on it (count).", ge=1, examples=[2])
+
+
+class RecoveredQuery(Parameters):
+    """Which period."""
+
+    begin: When = Field(alias="from", description="First instant of the period.", examples=["2026-10-31T17:00:00Z"])
+    end: When = Field(
+        alias="to",
+        description="End of the period, which is not in it; at most 366 days after `from`.",
+        examples=["2026-11-30T17:00:00Z"],
+    )
+
+
+class RecoveredWithin(Answer):
+    """Who was reached within so many minutes of the end of the lost call."""
+
+    minutes: int = Field(description="Minutes.", examples=[RECOVERED_MIN[0]])
+    by_callback: int = Field(description="Because an operator called back (count).", ge=0, examples=[3])
+    by_calling: int = Field(description="Because he called again (count).", ge=0, examples=[4])
+
+
+class RecoveredFigures(Answer):
+    """What became of the lost calls of a period: those that no human heard, or that were cut."""
+
+    lost: int = Field(description="Lost calls (count): the sum of the five that follow.", ge=0, examples=[12])
+    without_number: int = Field(description="Nobody can call these back (count).", ge=0, examples=[1])
+    by_callback: int = Field(
+        description="Reached because an operator called back, and they talked (count).", ge=0, examples=[4]
+    )
+    by_calling: int = Field(description="Reached a human by calling again before that (count).", ge=0, examples=[5])
+    taken_off: int = Field(description="Not reached; a person took them off the list (count).", ge=0, examples=[1])
+    not_reached: int = Field(description="Not reached until now (count).", ge=0, examples=[1])
+    share: float | None = Field(
+        description="Reached of all lost calls (%), those without a number too; null: none was lost.",
+        ge=0,
+        le=100,
+        examples=[75.0],
+    )
+    within: list[RecoveredWithin] = Field(description="How soon.")
 
 
 class SetAsideQuery(Parameters):

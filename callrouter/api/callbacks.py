@@ -10,7 +10,7 @@ from callrouter.api.models import NoParameters
 from callrouter.api.operation import Asked, Surface
 from callrouter.api.translate import maybe, moment, text
 from callrouter.bilingual import Bilingual
-from callrouter.incidents.callbacks import Callback, CallbackFilter, Place
+from callrouter.incidents.callbacks import Callback, CallbackFilter, Place, dialable
 from callrouter.privacy.access_log import Seen
 from callrouter.privacy.masking import Sight, sight_of
 
@@ -73,4 +73,10 @@ def _row(one: Callback, sight: Sight) -> CallbackRow:
         calls=one.calls,
         first_at=moment(one.first),
         last_at=moment(one.last),
+        callable=bool(one.number) and dialable(one.number) is not None,
+        tries=one.tries,
+        tried_at=maybe(one.tried_at),
+        tried=one.tried,
+        held_by=text(one.held_by),
+        held_until=maybe(one.held_until),
     )

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from callrouter.incidents.callbacks import Callback, CallbackFilter, Urgency
+from callrouter.clock import now_us
+from callrouter.incidents.callbacks import Callback, CallbackFilter, TryOutcome, Urgency
 from callrouter.incidents.model import Outcome
 from callrouter.incidents.views import MAX_PAGE
 from callrouter.storage import tables as t
 from callrouter.storage.database import Database
+from callrouter.storage.rows import AT_ONCE
+from callrouter.storage.tables_supervision import callback_claim, callback_try
 
 
 class Callbacks:
@@ -21,16 +25,20 @@ class Callbacks:
     urgency: that of the table in force
     """
 
-    def __init__(self, database: Database, urgency: Callable[[], Urgency]) -> None:
+    def __init__(
+        self, database: Database, urgency: Callable[[], Urgency], now_us: Callable[[], int] = now_us
+    ) -> None:
         self._database = database
         self._urgency = urgency
+        self._now_us = now_us
 
     async def page(self, wanted: CallbackFilter) -> list[Callback]:
         """Return at most `wanted.limit` (and never more than MAX_PAGE) entries."""
         statement = page_statement(wanted, self._urgency())
 
         async def ask(connection: AsyncConnection) -> list[Callback]:
-            return [_entry(row) for row in await connection.execute(statement)]
+            found = [_entry(row) for row in await connection.execute(statement)]
+            return await _with_tries(connection, found, self._now_us())
 
         return await self._database.read(ask)
 
@@ -87,7 +95,7 @@ def _ranked(wanted: CallbackFilter, urgency: Urgency) -> Select[Any]:
             func.max(call.opened_at).over(partition_by=caller).label("last"),
         )
         .join_from(t.incident, t.call, call.id == incident.opening_call)
-        .where(incident.callback.is_(True), incident.merged_into.is_(None), or_(call.number == "", ~_reached()))
+        .where(*on_list())
     )
     if wanted.category is not None:
         statement = statement.where(incident.category == wanted.category)
@@ -98,6 +106,12 @@ def _ranked(wanted: CallbackFilter, urgency: Urgency) -> Select[Any]:
     return statement
 
 
+def on_list() -> tuple[ColumnElement[bool], ...]:
+    """Return what holds of an incident and its opening call (the tables themselves) that are on the list."""
+    incident = t.incident.c
+    return incident.callback.is_(True), incident.merged_into.is_(None), or_(t.call.c.number == "", ~_reached())
+
+
 def _rank(category: ColumnElement[str], urgency: Urgency) -> ColumnElement[int]:
     known = {key: value for key, value in urgency.items() if key is not None}
     # A category that the table has no more is as urgent as none.
@@ -105,20 +119,71 @@ def _rank(category: ColumnElement[str], urgency: Urgency) -> ColumnElement[int]:
 
 
 def _reached() -> ColumnElement[bool]:
-    """Whether the number reached a human when the call was over, or talks with one now."""
+    """Whether the number reached a human when the call was over, or talks with one now; whoever called whom."""
     call, later, now = t.call.c, t.call.alias("later"), t.call.alias("now")
+    over = func.coalesce(call.ended_at, call.opened_at)
     talked = (
         select(literal(1))
         .where(
             later.c.number == call.number,
-            later.c.human_at >= func.coalesce(call.ended_at, call.opened_at),
+            later.c.human_at >= over,
             later.c.outcome == str(Outcome.TALKED),
         )
         .correlate(t.call)
         .exists()
     )
     talking = select(now.c.number).where(now.c.ended_at.is_(None), now.c.joined_at.is_not(None))
-    return or_(talked, call.number.in_(talking))
+    back = callback_try.alias("back")
+    called_back = (
+        select(literal(1))
+        .where(
+            back.c.number == call.number,
+            back.c.human_at >= over,
+            or_(back.c.outcome == str(TryOutcome.TALKED), back.c.ended_at.is_(None)),
+        )
+        .correlate(t.call)
+        .exists()
+    )
+    return or_(talked, call.number.in_(talking), called_back)
+
+
+async def _with_tries(connection: AsyncConnection, found: Sequence[Callback], now: int) -> list[Callback]:
+    """Return the entries with how often each was tried, and who is at it."""
+    answers: list[Callback] = []
+    for start in range(0, len(found), AT_ONCE):
+        answers += await _tried(connection, found[start : start + AT_ONCE], now)
+    return answers
+
+
+async def _tried(connection: AsyncConnection, found: Sequence[Callback], now: int) -> list[Callback]:
+    numbers = {one.number: one.first for one in found if one.number}
+    one, claim = callback_try.c, callback_claim.c
+    if not numbers:
+        return list(found)
+    # The newest try of each number, and how many there were; those before its oldest call were of another matter.
+    since = case(numbers, value=one.number, else_=literal(now))
+    ranked = (
+        select(
+            one.number,
+            one.asked_at,
+            one.outcome,
+            func.row_number().over(partition_by=one.number, order_by=(one.asked_at.desc(), one.id)).label("turn"),
+            func.count().over(partition_by=one.number).label("tries"),
+        )
+        .where(one.number.in_(numbers), one.asked_at >= since)
+        .subquery()
+    )
+    tried = {row.number: row for row in await connection.execute(select(ranked).where(ranked.c.turn == 1))}
+    claims = select(callback_claim).where(claim.number.in_(numbers), claim.until > now)
+    held = {row.number: row for row in await connection.execute(claims)}
+    return [_told(entry, tried.get(entry.number), held.get(entry.number)) for entry in found]
+
+
+def _told(entry: Callback, tried: Any, held: Any) -> Callback:
+    if tried is not None:
+        outcome = TryOutcome(tried.outcome) if tried.outcome else None
+        entry = replace(entry, tries=tried.tries, tried_at=tried.asked_at, tried=outcome)
+    return entry if held is None else replace(entry, held_by=held.operator, held_until=held.until)
 
 
 def _entry(row: Any) -> Callback:

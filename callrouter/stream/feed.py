@@ -43,7 +43,9 @@ class Kind(StrEnum):
     PICKUP = "pickup"
     """Key of the operator: who calls, while his telephone rings and he talks; gone after it."""
     BANNER = "banner"
-    """Id of the banner."""
+    """Id of the banner; gone when callers are told no more."""
+    POSTURE = "posture"
+    """There is one: `centre`."""
 
 
 URGENT: Final = frozenset({Kind.PICKUP})

@@ -78,7 +78,14 @@ async def test_entry_says_whom_to_call_why_and_since_when(client: Client, callba
         "calls": 2,
         "first_at": "2026-11-21T13:20:07.125002Z",
         "last_at": "2026-11-21T13:20:07.125501Z",
+        "callable": True,
+        "tries": 0,
+        "tried_at": None,
+        "tried": None,
+        "held_by": None,
+        "held_until": None,
     }
+    assert second["callable"] is False
     assert (second["number"], second["category"], second["stage"], second["ended_at"]) == (None, None, None, None)
 
 
