@@ -32,12 +32,15 @@ from callrouter.wiring.figures import Figures
 from callrouter.wiring.group import Group
 from callrouter.wiring.in_force import InForce
 from callrouter.wiring.incidents import IncidentLife
+from callrouter.wiring.judgement import Judging
 from callrouter.wiring.links import Links
 from callrouter.wiring.outgoing import Outgoing
+from callrouter.wiring.parties import Neighbours
 from callrouter.wiring.privacy import Privacy
 from callrouter.wiring.readiness import Readiness
 from callrouter.wiring.records import Records
 from callrouter.wiring.signalling import Signalling
+from callrouter.wiring.supervision import Supervision
 from callrouter.wiring.surface import Surface
 
 log = structlog.get_logger(__name__)
@@ -61,16 +64,33 @@ class Service:
         in_force = InForce(version, table)
         desk = self._desk = Desk(settings, stores, links, in_force)
         incidents = IncidentLife(settings, database, in_force.agency)
-        outgoing = Outgoing(settings, database, incidents)
+        outgoing = Outgoing(settings, database, incidents, links, in_force)
         records = Records(settings, database, desk.duty, incidents.changes, metrics)
+        outgoing.follow(records.journal)
+        judging = Judging(database, incidents.changes)
+        supervision = self._supervision = Supervision(settings, database, links, in_force, incidents.changes)
+        supervision.follow(records.journal)
         signalling = Signalling(settings, keys, in_force, records)
         calls = self._calls = Calls(
-            settings, database, keys, links, in_force, records, desk.duty, signalling.locations, metrics
+            settings,
+            database,
+            keys,
+            links,
+            in_force,
+            records,
+            desk.duty,
+            signalling.locations,
+            judging,
+            supervision,
+            metrics=metrics,
         )
-        readiness = self._readiness = Readiness(settings, database, keys, links, in_force, desk, records, calls)
+        readiness = self._readiness = Readiness(
+            settings, database, keys, links, in_force, desk, records, calls, outgoing
+        )
         privacy = Privacy(settings, database, links)
-        events = Events(database, links, in_force, desk.duty, calls)
-        figures = Figures(settings, database, in_force, calls)
+        events = Events(database, links, in_force, desk.duty, calls, judging.suspicions)
+        figures = Figures(settings, database, links, in_force, calls)
+        neighbours = Neighbours(settings, database, links, in_force, records, calls, incidents, outgoing)
         surface = Surface(
             settings,
             database,
@@ -82,6 +102,8 @@ class Service:
             incidents,
             events,
             outgoing=outgoing,
+            neighbours=neighbours,
+            supervision=supervision,
             figures=figures,
             metrics=metrics,
         )
@@ -92,20 +114,32 @@ class Service:
             incidents,
             outgoing,
             records,
+            judging,
+            supervision,
             signalling,
             calls,
             events,
             figures,
+            neighbours,
             readiness,
             privacy,
             surface,
         )
         # What an earlier group has to tell a later one. The calls that are up are learned first, at a login.
         links.tell(
-            events=(calls.heard, events.heard, privacy.recorder.heard),
-            hands=(calls.hands_login, desk.hands_login, events.hands_login),
-            keeper=(desk.keeper_login, links.check.run),
+            events=(
+                calls.heard,
+                neighbours.parties.heard,
+                events.heard,
+                privacy.recorder.heard,
+                desk.heard,
+                outgoing.heard,
+                supervision.heard,
+            ),
+            hands=(calls.hands_login, neighbours.parties.hands_login, desk.hands_login),
+            keeper=(desk.keeper_login, events.keeper_login, links.check.run),
         )
+        supervision.tell(events.feed)
         incidents.changes.follow(events.news.changed)
         in_force.follow(desk.follow, signalling.follow, events.follow)
         metrics.gauge("build_info", "The version of callrouter.", lambda: 1, {"version": __version__})
@@ -115,6 +149,7 @@ class Service:
     async def open(self) -> None:
         """Read what is kept. Raises StorageUnavailable, OperatorError."""
         await self._desk.open()
+        await self._supervision.open()
 
     def stop(self) -> None:
         """Ask `run` to end. Calls go on: what they need is in the PBX."""

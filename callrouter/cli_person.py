@@ -161,6 +161,9 @@ def _document(numbers: Sequence[str], held: Held, journal: Sequence[Kept]) -> di
         "refused_calls": held.refused,
         "set_aside_lines": held.set_aside,
         "recordings": held.recordings,
+        "judgements": held.judgements,
+        "called_back": held.called_back,
+        "documents": held.documents,
         "access_log": held.access_log,
         "journal": [{"file": one.file, "removed_at": one.until, "lines": one.lines} for one in journal],
     }

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from pydantic import Field
 
-from callrouter.api.models import Answer, LiveCall, Moment, Parameters
+from callrouter.api.models import Answer, LiveCall, Moment, Parameters, Suspicion
 from callrouter.api.parameters import Identifier
-from callrouter.api.translate import live_call, maybe, moment, text
-from callrouter.calls.caller import LAST_CALLS, NEARBY, Card, Judgement, OpenIncident, PastCall
+from callrouter.api.translate import live_call, maybe, moment, suspicion, text
+from callrouter.calls.caller import LAST_CALLS, NEARBY, Card, OpenIncident, PastCall
 from callrouter.privacy.masking import Sight
 
 
@@ -28,6 +28,10 @@ class CallerNumber(Answer):
         examples=["+6281234567890"],
     )
     shown: str | None = Field(description="As it is read out in Indonesia.", examples=["0812-3456-7890"])
+    sent_from: str | None = Field(
+        description="What stood in From, where `raw` may be what a trusted trunk asserts (P-Asserted-Identity).",
+        examples=["081234567890"],
+    )
 
 
 class PastCallRow(Answer):
@@ -57,20 +61,6 @@ class OpenIncidentRow(Answer):
     place: str | None = Field(description="Where it is, in words.", examples=["Jl. Merdeka 12"])
 
 
-class ScoreTerm(Answer):
-    """One reason of a score."""
-
-    key: str = Field(description="Which reason.", examples=["repeats"])
-    points: float = Field(description="What it adds to the score, or takes from it.", examples=[2.0])
-
-
-class Suspicion(Answer):
-    """How suspect a caller is. It is shown to whoever takes the call; nobody is blocked by it."""
-
-    score: float = Field(description="The sum of its terms.", examples=[2.0])
-    terms: list[ScoreTerm] = Field(description="Why.")
-
-
 class CallerCard(Answer):
     """Who calls."""
 
@@ -98,17 +88,17 @@ def caller_card(card: Card, sight: Sight) -> CallerCard:
     """Return a card as somebody is shown it."""
     phone = card.phone
     live = live_call(card.live)
-    number = {name: text(sight.number(getattr(phone, name))) for name in CallerNumber.model_fields}
+    number = {name: text(sight.number(getattr(phone, name))) for name in ("raw", "e164", "shown")}
     return CallerCard(
         call=live.model_copy(update={"number": text(sight.number(card.live.number))}),
-        number=CallerNumber(**number),
+        number=CallerNumber(**number, sent_from=text(sight.number(card.live.sent_from))),
         area=text(card.area),
         complete=card.complete,
         earlier_calls=card.history.calls,
         last_calls=[_past(past) for past in card.history.last[:LAST_CALLS]],
         own_incidents=[_open(one) for one in card.own],
         nearby_incidents=[_open(one) for one in card.nearby],
-        suspicion=None if card.judgement is None else _suspicion(card.judgement),
+        suspicion=None if card.judgement is None else suspicion(card.judgement),
     )
 
 
@@ -136,10 +126,4 @@ def _open(one: OpenIncident) -> OpenIncidentRow:
         category=text(one.category),
         area=text(one.area),
         place=text(one.place),
-    )
-
-
-def _suspicion(judgement: Judgement) -> Suspicion:
-    return Suspicion(
-        score=judgement.score, terms=[ScoreTerm(key=term.key, points=term.points) for term in judgement.terms]
     )

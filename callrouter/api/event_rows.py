@@ -11,13 +11,17 @@ from pydantic import BaseModel
 
 from callrouter.access.model import Principal, Right, Role
 from callrouter.api import translate
+from callrouter.api.banners import banner_row
 from callrouter.api.caller_models import caller_card
 from callrouter.api.duty import duty_row
+from callrouter.api.posture import posture_now
 from callrouter.api.trunk_states import trunk_row
+from callrouter.calls.banners import Banner
 from callrouter.calls.caller import Card
 from callrouter.calls.live import LiveCall
 from callrouter.calls.trunks import TrunkState
 from callrouter.duty.service import DutyView
+from callrouter.incidents.posture import Standing
 from callrouter.privacy.masking import Sight, sight_of
 from callrouter.stream.feed import Event, Kind
 from callrouter.stream.incidents import IncidentNow
@@ -29,6 +33,7 @@ _RIGHTS: Final[Mapping[Kind, frozenset[Right]]] = {
     Kind.TRUNK: frozenset({Right.SEE_CALLS}),
     Kind.PICKUP: frozenset({Right.WORK_INCIDENTS}),
     Kind.BANNER: frozenset({Right.SEE_CALLS}),
+    Kind.POSTURE: frozenset({Right.SEE_CALLS}),
 }
 """One of these lets a role see events of the kind at all."""
 
@@ -90,5 +95,7 @@ _ROWS: Final[Mapping[type, Callable[[Any], BaseModel]]] = {
     LiveCall: translate.live_call,
     DutyView: duty_row,
     TrunkState: trunk_row,
+    Banner: banner_row,
+    Standing: posture_now,
 }
 """How what a part tells is shown. A part may tell a row or a mapping at once."""

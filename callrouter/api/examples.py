@@ -102,6 +102,7 @@ INCIDENT = models.Incident(
             trunk="telkom",
             number="+622000000112",
             name=None,
+            sent_from=None,
             opened_at=moment(_BEGIN),
             answered_at=moment(_BEGIN + 12_000),
             chosen_at=moment(_BEGIN + 9 * _S),

@@ -66,6 +66,11 @@ class IncidentQuery(Parameters):
         description="true: only incidents that were merged into others; false: only the others.",
         examples=["false"],
     )
+    cannot_speak: Flag | None = Field(
+        default=None,
+        description="true: only incidents whose caller pressed 1 because he cannot speak; false: only the others.",
+        examples=["true"],
+    )
     q: str | None = Field(
         default=None,
         min_length=1,
@@ -107,6 +112,7 @@ def incident_filter(query: IncidentQuery) -> IncidentFilter:
         operator=query.operator,
         outcome=query.outcome and query.outcome.value,
         merged=query.merged,
+        cannot_speak=query.cannot_speak,
         numbers=None if query.number is None else _spelled(query.number),
         words=query.q,
         since=query.since,

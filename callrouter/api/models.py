@@ -22,6 +22,7 @@ from callrouter.incidents.model import (
     Outcome,
     PassedHow,
 )
+from callrouter.incidents.suspicion import MOST
 from callrouter.routing.values import Language
 
 MAX_LIVE = 500
@@ -104,6 +105,9 @@ class IncidentRow(Answer):
         examples=[3],
     )
     updated_at: Moment = Field(description="When anything of it last changed.")
+    cannot_speak: bool = Field(
+        default=False, description="True: its caller pressed 1 because he cannot speak.", examples=[False]
+    )
 
 
 class IncidentPage(Answer):
@@ -141,6 +145,30 @@ class Attempt(Answer):
     cause: str | None = Field(description="SIP status of the last leg.", examples=["SIP 486 Busy Here"])
 
 
+class Words(Answer):
+    """A text in both languages."""
+
+    id: str = Field(description="In Indonesian.", examples=["2 panggilan dalam 6 jam terakhir"])
+    en: str = Field(description="In English.", examples=["2 calls in the last 6 hours"])
+
+
+class ScoreTerm(Answer):
+    """One reason of a score."""
+
+    key: str = Field(description="Which reason.", examples=["repeats"])
+    points: int = Field(description="What it adds to the score, or takes from it.", examples=[12])
+    reason: Words = Field(description="The reason, in words.")
+
+
+class Suspicion(Answer):
+    """How suspect a caller was when his call was opened. It is shown to whoever takes the call; nobody is blocked by
+    it.
+    """
+
+    score: int = Field(description="The sum of its terms, exactly.", ge=0, le=MOST, examples=[12])
+    terms: list[ScoreTerm] = Field(description="Why.")
+
+
 class Call(Answer):
     """One call of an incident, from INVITE to hang-up."""
 
@@ -154,13 +182,18 @@ class Call(Answer):
         description="Number as the caller's side gave it; null when withheld.", examples=["+622000000112"]
     )
     name: str | None = Field(description="Name as the caller's side gave it.", examples=["CALLER"])
+    sent_from: str | None = Field(
+        description="What stood in From, where the trunk is trusted and `number` may be what it asserts "
+        "(P-Asserted-Identity); null on other trunks.",
+        examples=["+622000000112"],
+    )
     opened_at: Moment = Field(description="When the INVITE reached the dialplan: the clock starts here.")
     answered_at: Moment | None = Field(description="When the PBX answered the caller; that is not yet a human.")
     chosen_at: Moment | None = Field(description="When the menu ended.")
     human_at: Moment | None = Field(description="When the first human was joined to the caller.")
     ended_at: Moment | None = Field(description="When the call left the PBX; null while it is up.")
     choice: str | None = Field(
-        description="The digit that was pressed, or operator, silent, wrong, none.", examples=["1"]
+        description="The digit that was pressed, or operator, silent, cannot_speak, wrong, none.", examples=["1"]
     )
     category: str | None = Field(description="Key of the category that was chosen.", examples=["kebakaran"])
     language: str | None = Field(description="Language spoken to the caller (ISO 639-1).", examples=["id"])
@@ -190,6 +223,12 @@ class Call(Answer):
         examples=["dial:damkar/posko:20"],
     )
     attempts: list[Attempt] = Field(description="What was tried, in order.")
+    cannot_speak: bool = Field(
+        default=False, description="True: the caller pressed 1 because he cannot speak.", examples=[False]
+    )
+    suspicion: Suspicion | None = Field(
+        default=None, description="How suspect the caller was when the call was opened; null: not judged."
+    )
 
 
 class TimelineEntry(Answer):
@@ -278,6 +317,9 @@ class LiveCall(Answer):
     since: Moment = Field(description="When it reached the PBX.")
     stage: Stage = Field(description="Where the call is.", examples=["agency"])
     with_whom: list[str] = Field(description="Endpoints that ring or talk.", examples=[["damkar"]])
+    cannot_speak: bool = Field(
+        default=False, description="True: he pressed 1 because he cannot speak.", examples=[False]
+    )
     category: str | None = Field(description="Key of the category that was chosen.", examples=["kebakaran"])
     language: str | None = Field(description="Language spoken to the caller (ISO 639-1).", examples=["id"])
 

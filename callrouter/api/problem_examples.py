@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from callrouter.api import case_problems, notice_problems, problems, refusals
+from callrouter.api import (
+    case_problems,
+    eido_problems,
+    notice_problems,
+    party_problems,
+    problems,
+    refusals,
+    supervision_problems,
+)
 from callrouter.api.desk_examples import FINDING
 from callrouter.api.kinds import Kind
 from callrouter.api.problems import ApiProblem, Fault, problem_model
@@ -46,14 +54,27 @@ _POINTERS = {
     refusals.TOKEN_UNKNOWN: "/path/id",
     notice_problems.NOTICE_UNKNOWN: "/path/id",
     notice_problems.NOTICE_NOT_DEAD: "/path/id",
+    eido_problems.NO_NEIGHBOUR: "/header/Authorization",
+    party_problems.NOT_TALKING: "/path/id",
+    party_problems.NOT_YOUR_CALL: "/path/id",
+    party_problems.PARTY_UNKNOWN: "/path/party",
+    party_problems.PARTY_THERE: "/path/id",
+    party_problems.TOO_MANY_PARTIES: "/path/id",
+    party_problems.STILL_OTHERS: "/path/id",
+    supervision_problems.CALLBACK_NOT_LISTED: "/path/incident",
+    supervision_problems.CALLBACK_NO_NUMBER: "/path/incident",
+    supervision_problems.CALLBACK_HELD: "/path/incident",
+    supervision_problems.BANNER_UNKNOWN: "/path/id",
     case_problems.ILLEGAL: "/path/id",
     case_problems.NOT_WITH_AGENCY: "/path/agency",
     case_problems.TOO_MANY_SUB_CODES: "/path/key",
 }
 _IN_BODY = {
+    supervision_problems.OPERATOR_NEEDED: "/operator",
     refusals.BODY_MEMBER_REPEATED: "/channels",
     refusals.BODY_INVALID: "/contacts/0/trunk",
     refusals.KEY_MISMATCH: "/key",
+    eido_problems.NOTHING_TO_SEND: "/neighbour",
     refusals.KEY_TAKEN: "/key",
     case_problems.ILLEGAL_MOVE: "/state",
     case_problems.INCIDENT_EXISTS: "/id",
@@ -77,6 +98,9 @@ _VALUES: dict[str, str | Bilingual] = {
     "role": "viewer",
     "expected": "application/json",
     "why": Bilingual("baris:kolom 3:14", "line:column 3:14"),
+    "said": "No such channel",
+    "operator": "op1",
+    "until": "2026-11-21T13:25:07.125000Z",
     "levels": "20",
     "parts": "250000",
     "sentence": Bilingual("trunk 'damkr' tidak ada", "trunk 'damkr' does not exist"),

@@ -13,7 +13,14 @@ from typing import Any
 
 from aiohttp import web
 
-from callrouter.api import case_problems, notice_problems, refusals
+from callrouter.api import (
+    case_problems,
+    eido_problems,
+    notice_problems,
+    party_problems,
+    refusals,
+    supervision_problems,
+)
 from callrouter.api.kinds import Kind
 from callrouter.api.language import say
 from callrouter.api.models import NotReadyProblem, Problem, ProblemFault
@@ -233,7 +240,10 @@ CATALOGUE: tuple[Kind, ...] = (
     OUT_OF_ORDER,
     *case_problems.CATALOGUE,
     *notice_problems.CATALOGUE,
+    *party_problems.CATALOGUE,
+    *eido_problems.CATALOGUE,
     *refusals.CATALOGUE,
+    *supervision_problems.CATALOGUE,
 )
 
 

@@ -60,7 +60,7 @@ class ConsideredRoute(Answer):
 class PlannedStep(Answer):
     """A step of the plan, and what became of it."""
 
-    kind: str = Field(description="dial, ringgroup, announce or record.", examples=["dial"])
+    kind: str = Field(description="dial, ringgroup, announce, challenge or record.", examples=["dial"])
     who: str = Field(description="Who is offered the call.", examples=["damkar/posko"])
     at_s: int = Field(description="When it begins at the latest (s after the plan began).", ge=0, examples=[0])
     worst_s: int = Field(description="How long it can take (s).", ge=0, examples=[30])

@@ -16,7 +16,9 @@ from callrouter.api import (
     access_log,
     agency,
     audit,
+    banners,
     board,
+    callback_acts,
     callbacks,
     callers,
     case,
@@ -24,6 +26,7 @@ from callrouter.api import (
     docs,
     draft,
     duty,
+    eido,
     events,
     figures,
     health,
@@ -35,6 +38,8 @@ from callrouter.api import (
     metrics,
     notices,
     openapi,
+    parties,
+    posture,
     questions,
     recordings,
     refused,
@@ -49,6 +54,7 @@ from callrouter.api import (
 )
 from callrouter.api.access import PRINCIPAL, Nobody, access
 from callrouter.api.connection import BoundedSite, Gate, Limits
+from callrouter.api.eido_ports import NeighboursDesk
 from callrouter.api.figures_ports import FiguresDesk
 from callrouter.api.incident_ports import SubCodeDesk
 from callrouter.api.middleware import LANGUAGE, deadline, errors, on_prepare
@@ -56,16 +62,19 @@ from callrouter.api.models import OpenApiDocument
 from callrouter.api.notice_ports import NoticeDesk, NoticeSecretDesk
 from callrouter.api.operation import OPERATION_OF, AnyOperation
 from callrouter.api.ports import CallerDesk, Management, NoCallers
+from callrouter.api.posture_ports import PostureDesk
 from callrouter.api.related_ports import RelatedReader
 from callrouter.api.services import Description, Services
 from callrouter.api.serving import serve
 from callrouter.api.sop_ports import SopAnswers, SopDesk
+from callrouter.calls.bannerdesk import BannerDesk
 from callrouter.calls.live import Health, LiveCalls
+from callrouter.calls.parties import PartyDesk
 from callrouter.calls.refused import RefusedReader
 from callrouter.calls.setaside import SetAsideReader
 from callrouter.calls.trunks import Trunks, TrunkStates
 from callrouter.clock import now_us
-from callrouter.incidents.callbacks import CallbackReader
+from callrouter.incidents.callbacks import CallbackDesk, CallbackReader
 from callrouter.incidents.desk import IncidentDesk
 from callrouter.incidents.views import AgencyReader, IncidentReader
 from callrouter.listening import cannot_listen
@@ -87,11 +96,16 @@ OPERATIONS: tuple[AnyOperation, ...] = tuple(
         agency,
         board,
         callers,
+        parties,
+        eido,
         trunk_states,
         events,
         figures,
         refused,
         callbacks,
+        callback_acts,
+        banners,
+        posture,
         journal,
         duty,
         resources,
@@ -128,6 +142,8 @@ class ApiServer:
     figures:    reads clocks and scoreboards; None: nobody does (503)
     notices, notice_secrets: what agencies were sent, and what it is signed with; None: nowhere (503)
     sop, sop_answers, related: lists, what incidents are asked, and which belong together; None: nowhere (503)
+    party_desk: adds agencies to talks; neighbours: hands incidents over and takes them in; None: nobody does (503)
+    calling_back, banner_desk, posture_desk: what supervisors and operators do with the day; None: nobody does (503)
     management: what admins and operators work on, and who knows the tokens; None: nothing is answered but what is
                 open to all
     tls:        serve HTTPS by this (callrouter.api.tls); None: plain HTTP
@@ -160,6 +176,11 @@ class ApiServer:
         related: RelatedReader | None = None,
         notices: NoticeDesk | None = None,
         notice_secrets: NoticeSecretDesk | None = None,
+        party_desk: PartyDesk | None = None,
+        neighbours: NeighboursDesk | None = None,
+        calling_back: CallbackDesk | None = None,
+        banner_desk: BannerDesk | None = None,
+        posture_desk: PostureDesk | None = None,
         management: Management | None = None,
         language: str = Language.ID,
         limits: Limits | None = None,
@@ -195,6 +216,11 @@ class ApiServer:
             related=related,
             notices=notices,
             notice_secrets=notice_secrets,
+            parties=party_desk,
+            neighbours=neighbours,
+            calling_back=calling_back,
+            banners=banner_desk,
+            posture=posture_desk,
             management=management,
         )
         self._gate = Gate(self.limits, self._language)

@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from callrouter.api.eido_ports import NeighboursDesk
 from callrouter.api.figures_ports import FiguresDesk
 from callrouter.api.incident_ports import SubCodeDesk
 from callrouter.api.models import HtmlPage, OpenApiDocument
 from callrouter.api.notice_ports import NoticeDesk, NoticeSecretDesk
 from callrouter.api.ports import CallerDesk, Management
+from callrouter.api.posture_ports import PostureDesk
 from callrouter.api.related_ports import RelatedReader
 from callrouter.api.sop_ports import SopAnswers, SopDesk
 from callrouter.api.written import Written
+from callrouter.calls.bannerdesk import BannerDesk
 from callrouter.calls.live import Health, LiveCalls
+from callrouter.calls.parties import PartyDesk
 from callrouter.calls.refused import RefusedReader
 from callrouter.calls.setaside import SetAsideReader
 from callrouter.calls.trunks import TrunkStates
-from callrouter.incidents.callbacks import CallbackReader
+from callrouter.incidents.callbacks import CallbackDesk, CallbackReader
 from callrouter.incidents.desk import IncidentDesk
 from callrouter.incidents.views import AgencyReader, IncidentReader
 from callrouter.privacy.access_log import AccessLog
@@ -47,6 +51,8 @@ class Services:
     desk, agencies, sub_codes: where incidents are worked on; None: nowhere (503)
     figures:     reads clocks and scoreboards; None: nobody does (503)
     sop, sop_answers, related: lists, what incidents are asked, and which belong together; None: nowhere (503)
+    parties: adds agencies to talks; neighbours: hands incidents over and takes them in; None: nobody does (503)
+    calling_back, banners, posture: what supervisors and operators do with the day; None: nobody does (503)
     notices, notice_secrets: what agencies were sent, and what it is signed with; None: nowhere (503)
     """
 
@@ -73,4 +79,9 @@ class Services:
     related: RelatedReader | None = None
     notices: NoticeDesk | None = None
     notice_secrets: NoticeSecretDesk | None = None
+    parties: PartyDesk | None = None
+    neighbours: NeighboursDesk | None = None
+    calling_back: CallbackDesk | None = None
+    banners: BannerDesk | None = None
+    posture: PostureDesk | None = None
     management: Management | None = None

@@ -14,6 +14,7 @@ from callrouter.calls import live, refused
 from callrouter.incidents import views
 from callrouter.incidents.lifecycle import Assignment
 from callrouter.incidents.model import Attempt, Disposition, EventKind, IncidentOrigin, IncidentState, Outcome
+from callrouter.incidents.suspicion import Judgement
 from callrouter.privacy.masking import WHOLE, Sight
 from callrouter.routing.values import Language
 
@@ -72,6 +73,7 @@ def incident_row(summary: views.IncidentSummary, sight: Sight = WHOLE) -> models
         merged_into=summary.merged_into,
         version=summary.version,
         updated_at=moment(summary.updated),
+        cannot_speak=summary.cannot_speak,
     )
 
 
@@ -141,6 +143,7 @@ def _call(call: views.CallView, sight: Sight) -> models.Call:
         trunk=text(call.trunk),
         number=text(sight.number(call.number)),
         name=text(sight.name(call.name)),
+        sent_from=text(sight.number(call.sent_from)),
         opened_at=moment(call.opened),
         answered_at=maybe(call.answered),
         chosen_at=maybe(call.chosen),
@@ -159,6 +162,21 @@ def _call(call: views.CallView, sight: Sight) -> models.Call:
         facts=call.facts,
         plan=text(call.plan),
         attempts=[_attempt(attempt) for attempt in sorted(call.attempts, key=lambda attempt: attempt.n)],
+        cannot_speak=call.cannot_speak,
+        suspicion=None if call.judgement is None else suspicion(call.judgement),
+    )
+
+
+def suspicion(judgement: Judgement) -> models.Suspicion:
+    """Return how suspect a caller was, with the reasons in both languages."""
+    return models.Suspicion(
+        score=judgement.score,
+        terms=[
+            models.ScoreTerm(
+                key=term.key, points=term.points, reason=models.Words(id=term.reason.id, en=term.reason.en)
+            )
+            for term in judgement.terms
+        ],
     )
 
 
@@ -207,6 +225,7 @@ def live_call(call: live.LiveCall, sight: Sight = WHOLE) -> models.LiveCall:
         since=moment(call.since),
         stage=call.stage,
         with_whom=list(call.with_whom),
+        cannot_speak=call.cannot_speak,
         category=text(call.category),
         language=text(call.language),
     )

@@ -60,6 +60,12 @@ MEMBERS: Final[dict[str, dict[str, str]]] = {
         "url": "http or https, without a user's name. The deployment sets in which networks it may lie.",
     },
     "EmailContact": _POINT | {"channel": "email.", "address": "The one address that is written to."},
+    "PhoneContact": _POINT
+    | {
+        "channel": "phone: a call speaks the incident, and whoever answers presses 1 to accept it.",
+        "trunk": "Key of the trunk that it is dialled on. One of its channels at least stays free for callers.",
+        "number": "What is dialled.",
+    },
     "Operator": {
         "key": f"{_KEY} It is the name of his SIP phone too.",
         "name": _NAME,
@@ -117,6 +123,11 @@ MEMBERS: Final[dict[str, dict[str, str]]] = {
         "wait_s": "How long (s).",
     },
     "AnnounceStep": {"kind": "Say a clip to the caller.", "prompt": "Key of the clip."},
+    "ChallengeStep": {
+        "kind": "Ask the caller to press 1 to be connected; whatever he does, the next step follows.",
+        "wait_s": "How long he is waited for (s).",
+        "urgency": "His place in the queues where he does not press 1; never a better one than he has.",
+    },
     "RecordStep": {"kind": "Take a message.", "max_s": "How long it may be (s)."},
     "SuspicionRange": {
         "at_least": "The least score that fits.",
@@ -147,6 +158,7 @@ MEMBERS: Final[dict[str, dict[str, str]]] = {
         "valid_from": "First instant at which it applies, with its offset.",
         "valid_until": "First instant at which it does not apply any more, with its offset.",
         "information": "True: it only tells something; nobody need be rung before the last resort.",
+        "urgency": "Place in the queues, 0 to 10, in place of the category's; null: the category's.",
     },
     "LastResort": {
         "group": "Key of the ring group that every plan ends in; null: the message alone.",

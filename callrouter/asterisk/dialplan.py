@@ -18,6 +18,7 @@ from callrouter.calls.menu import MenuData
 from callrouter.calls.ports import HandOver, KnownArea, Line, LineFailed, Plans
 from callrouter.calls.records import Opened
 from callrouter.routing.facts import AreaSource
+from callrouter.routing.values import Posture
 
 log = structlog.get_logger(__name__)
 
@@ -38,13 +39,14 @@ class Dialplan:
     def __init__(self, line: Line) -> None:
         self._line = line
 
-    async def hand_over(self, given: HandOver) -> None:
+    async def hand_over(self, given: HandOver, suspicion: int = 0) -> None:
         """Set everything as variables of the channel, and last the word that it is all there."""
+        score = {v.SUSPICION: str(suspicion)} if suspicion else {}
         try:
             values = _commands(given)
         except ValueError as error:
             raise LineFailed(str(error)) from error
-        await self._line.set_variables({**values, v.READY: "yes"})
+        await self._line.set_variables({**values, **score, v.READY: "yes"})
 
 
 @lru_cache(maxsize=_KEPT)
@@ -57,6 +59,8 @@ def variables_of(given: HandOver) -> dict[str, str]:
     values = {
         v.LANGUAGE: given.language.value,
         v.AWAY: _away(given.away),
+        v.POSTURE: "" if given.posture is Posture.GREEN else given.posture.value,
+        v.BANNER: given.banner,
         **(_menus(given.menu) if given.menu else {}),
         **_plans(given.plans),
         **{f"{v.WHERE_OF}{digits}": _area(area) for digits, area in given.areas.items()},
@@ -73,6 +77,8 @@ def _plans(plans: Plans) -> dict[str, str]:
         f"{v.PLAN}{digits or v.OTHER}_{language}": encode(plan)
         for (language, digits), plan in plans.in_language.items()
     }
+    for n, (language, plan) in enumerate(plans.cannot_speak.items()):
+        values[f"{v.PLAN}{v.CANNOT_SPEAK}{f'_{language}' if n else ''}"] = encode(plan)
     return values
 
 

@@ -13,9 +13,12 @@ from callrouter.errors import OperatorError
 from callrouter.routing.decide import compile_table, plan_of
 from callrouter.routing.directory import Transport
 from callrouter.routing.failsafe import static_plan
+from callrouter.routing.plan import Plan
 from callrouter.routing.table import RoutingTable
 from callrouter.settings import Settings
 
+MAX_STEPS: Final = 14
+"""Steps of one plan that the dialplan goes through."""
 MAX_FAILSAFE_CHARS: Final = MAX_AMI_LINE_BYTES - 40
 """A running PBX is told its failsafe plan in one line of the manager interface: ``Value: …``."""
 _LONGEST_VERSION: Final = 10**9
@@ -30,6 +33,15 @@ def require_fits(table: RoutingTable, settings: Settings) -> None:
     _require_reachable(table, settings)
     _require_short_plans(table)
     _require_short_failsafe(table, settings)
+
+
+def plan_fits(plan: Plan) -> bool:
+    """Return whether the PBX can be given that plan: all its steps, in its one variable."""
+    try:
+        encode(plan)
+    except ValueError:
+        return False
+    return len(plan.steps) < MAX_STEPS
 
 
 def _require_reachable(table: RoutingTable, settings: Settings) -> None:
@@ -73,6 +85,7 @@ def _require_short_plans(table: RoutingTable) -> None:
             everyone: Sequence[str | None] = (None, *(c.key for c in table.routing.categories))
             for category in route.when.category or everyone:
                 encode(plan_of(compiled, route, category, came_by=None))
+            encode(plan_of(compiled, route, None, came_by=None, cannot_speak=True))
         except PlanTooLong as error:
             raise OperatorError(
                 Bilingual(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from callrouter.routing.plan import Announce, Dial, Plan, Record, Ring, Step, Target
+from callrouter.routing.plan import Announce, Challenge, Dial, Plan, Record, Ring, Step, Target
 
 MAX_PLAN_CHARS: Final = 1500
 """The PBX substitutes into 8 KiB, and the journal writes plan and attempts into one line."""
@@ -37,6 +37,11 @@ def encode(plan: Plan) -> str:
     return text
 
 
+def dial_step(step: Dial) -> str:
+    """Return one step that dials, as it stands in a plan. Raises ValueError for a character that a plan has not."""
+    return _step(step)
+
+
 def _part(text: str) -> str:
     if not _PART.fullmatch(text):
         raise ValueError(f"{text!r} has a character that the dialplan must not see in a plan")
@@ -57,6 +62,8 @@ def _step(step: Step) -> str:
             return f"ring,{_part(step.group)},{step.wait_s},{step.max_waiting}"
         case Announce():
             return f"announce,{_part(step.prompt)}"
+        case Challenge():
+            return f"challenge,{step.wait_s},{step.urgency}"
         case Record():
             return f"record,{step.max_s}"
 

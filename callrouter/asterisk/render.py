@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from callrouter.asterisk.failsafe import MAX_CELLS, MAX_LINES
 from callrouter.asterisk.files import AsteriskFiles, cannot_write, lay_out, write
-from callrouter.asterisk.fits import require_fits
+from callrouter.asterisk.fits import MAX_STEPS, require_fits
 from callrouter.asterisk.pbx_secrets import Credentials, PbxSecrets, read_secrets
 from callrouter.asterisk.plan_codec import encode
 from callrouter.asterisk.provisioned import (
@@ -29,6 +29,7 @@ from callrouter.asterisk.variables import EVERYBODY, FAILSAFE_PLAN, FIRST_LANGUA
 from callrouter.bilingual import Bilingual
 from callrouter.calls.lines import MESSAGE_MIN_BYTES
 from callrouter.errors import OperatorError
+from callrouter.incidents.callbacks import MAX_WAYS
 from callrouter.resources import resource
 from callrouter.routing.decide import compile_table
 from callrouter.routing.failsafe import static_plan
@@ -39,6 +40,7 @@ from callrouter.vault import REALM
 
 __all__ = [
     "LIVE_FILES",
+    "MAX_STEPS",
     "AsteriskFiles",
     "Credentials",
     "PbxSecrets",
@@ -50,7 +52,6 @@ __all__ = [
     "selftest_path",
 ]
 
-MAX_STEPS: Final = 14
 MAX_CALLS: Final = 2_000
 MAX_HOPS: Final = 3
 """So many centres may hand a call on before it stays with the operators of the one that has it."""
@@ -261,6 +262,7 @@ def _constant_values(settings: Settings, keys: PbxSecrets) -> dict[str, object]:
         "rtp_from": settings.rtp_from,
         "rtp_to": settings.rtp_to,
         "max_calls": MAX_CALLS,
+        "callback_ways": MAX_WAYS,
         "max_hops": MAX_HOPS,
         "login_s": LOGIN_S,
         "max_steps": MAX_STEPS,

@@ -9,6 +9,12 @@ PLAN: Final = "CR_PLAN_"
 """+ digits or `OTHER`, and + ``_`` + language where that makes a difference: the plan of that choice. Digits of a
 menu behind an option follow those of the option: ``32``."""
 OTHER: Final = "other"
+CANNOT_SPEAK: Final = "silent"
+"""In place of the digits: the plan of who pressed 1 because he cannot speak."""
+SUSPICION: Final = "CR_SUSPICION"
+"""The caller's score, 0 to 100; unset: 0."""
+SPEECHLESS: Final = "CR_SPEECHLESS"
+"""``yes``: the caller pressed 1 because he cannot speak; it stays so, whoever he is passed on to."""
 READY: Final = "CR_READY"
 """Set last, to ``yes``: without it the dialplan takes nothing of what was handed over, and runs its failsafe."""
 CATEGORY: Final = "CR_CATEGORY"
@@ -51,6 +57,10 @@ RECORD: Final = "CR_RECORD_"
 not (keys joined by commas); + ``SAY``: whether callers are told."""
 TRANSFER_CONTEXT: Final = "TRANSFER_CONTEXT"
 """The PBX's own name for where a channel may be transferred."""
+POSTURE: Final = "CR_POSTURE"
+"""How threatened the centre is, by which the plans were decided; empty: green."""
+BANNER: Final = "CR_BANNER"
+"""A clip that the caller hears before the menu, or before his plan where he is not asked; empty: none."""
 AWAY: Final = "CR_AWAY"
 """The agencies and groups that could not be offered the call, of those that the table asks for, joined by ``+``."""
 
@@ -64,6 +74,7 @@ CONTEXTS: Final = (
     "callrouter-next",
     "callrouter-failsafe",
     "callrouter-menu",
+    "callrouter-banner",
     "callrouter-plan",
     "callrouter-step",
     "callrouter-everybody",
@@ -84,8 +95,16 @@ CONTEXTS: Final = (
     "callrouter-transfer-to",
     "callrouter-transferred",
     "callrouter-consult",
+    "callrouter-party",
+    "callrouter-party-human",
+    "callrouter-party-kept",
+    "callrouter-callback",
+    "callrouter-callback-leg",
+    "callrouter-callback-human",
     "callrouter-hops",
     "callrouter-duty",
+    "callrouter-notice",
+    "callrouter-notice-told",
     "callrouter-stage",
     "callrouter-hangup",
     "callrouter-doctor",
@@ -102,9 +121,17 @@ EVENT_HUMAN: Final = "CRHuman"
 EVENT_FAILSAFE: Final = "CRFailsafe"
 EVENT_DOORBELL: Final = "CRDoorbell"
 EVENT_DUTY: Final = "CRDuty"
+EVENT_PARTY: Final = "CRParty"
+"""An agency that was added to a talk rings, talks, or is gone."""
+EVENT_CALLBACK: Final = "CRCallback"
+"""What became of a try to call a caller back stands in the journal."""
 EVENT_PROBE: Final = "CRProbe"
+EVENT_NOTICE: Final = "CRNotice"
+"""What became of a notice by telephone stands in the journal."""
 EVENT_RECORD: Final = "CRRecord"
 """A talk is to be recorded by the service, on the caller's channel."""
+RECORDED_AS: Final = "CR_MIX"
+"""On the caller's channel: the recording that the service began there."""
 
 TRUNK_PREFIX: Final = "trunk-"
 

@@ -17,6 +17,7 @@ from callrouter.calls.lines import caller_number, decoded, microseconds
 from callrouter.calls.live import Stage
 from callrouter.calls.ports import CallJoined, Chosen, Clock, Writer
 from callrouter.duty.model import Act
+from callrouter.routing.values import Posture
 
 log = structlog.get_logger(__name__)
 
@@ -27,8 +28,10 @@ STATUS_VARIABLES: Final = (
     "CR_ORIGIN",
     "CR_TRUNK",
     "CR_NUMBER",
+    "CR_FROM",
     v.LANGUAGE,
     v.CATEGORY,
+    v.SPEECHLESS,
     "CR_BY",
 )
 
@@ -151,7 +154,7 @@ class Watch:
 
     def _chose(self, call: UUID, fields: dict[str, str]) -> None:
         category = fields.get("Category", "")
-        self._board.chose(call, category)
+        self._board.chose(call, category, cannot_speak=fields.get("Speechless") == "yes")
         if fields.get("By"):
             log.info("call.passed_on", call=str(call), by=fields["By"], category=category)
         if (area := known_area(fields.get("Area", ""))) is not None:
@@ -219,6 +222,8 @@ def _choice(call: UUID, fields: dict[str, str]) -> Chosen:
         plan_text=decoded(fields["Plan"]),
         area=known_area(fields.get("Area", "")),
         away=away_of(fields.get("Away", "")),
+        suspicion=int(fields.get("Suspicion") or 0),
+        posture=Posture(fields.get("Posture") or Posture.GREEN),
     )
 
 
@@ -233,6 +238,7 @@ def _seen(call: UUID, fields: dict[str, str]) -> Seen:
         trunk=fields["Trunk"],
         number=caller_number(fields.get("Number", "")),
         language=fields.get("Lang", ""),
+        sent_from=decoded(sent) if (sent := fields.get("From", "")) else "",
     )
 
 
@@ -253,5 +259,7 @@ def _from_status(event: AmiEvent) -> Seen | None:
         number=caller_number(values["CR_NUMBER"]),
         language=values[v.LANGUAGE],
         category=values.get(v.CATEGORY, ""),
+        cannot_speak=values.get(v.SPEECHLESS) == "yes",
         with_whom=values.get("CR_BY", "") if stage is Stage.TALKING else "",
+        sent_from=decoded(sent) if (sent := values.get("CR_FROM", "")) else "",
     )

@@ -6,6 +6,7 @@ callee whose caller has gone; no call is ever routed by it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
@@ -16,6 +17,8 @@ from callrouter.incidents.model import incident_id
 
 MAX_CALLS: Final = 5_000
 """More are not shown; they are served all the same."""
+SLICE: Final = 5
+"""Calls that are told of in one go after a look at the PBX: a follower may need 0.3 ms for one."""
 _RINGS: Final = frozenset({Stage.AGENCY, Stage.OPERATOR})
 """Stages in which callees ring."""
 
@@ -35,6 +38,8 @@ class Seen:
     language: str
     category: str = ""
     with_whom: str = ""
+    sent_from: str = ""
+    cannot_speak: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,8 @@ class Follower(Protocol):
 class _Entry:
     seen: Seen
     talking: str = ""
+    parties: dict[str, str] = field(default_factory=dict)
+    """Who was added to the talk: id and endpoint."""
     ringing: dict[str, str] = field(default_factory=dict)
     """Channel of each leg that rings or hears an announcement, to its endpoint."""
 
@@ -80,6 +87,7 @@ class Board:
         self._calls: dict[UUID, _Entry] = {}
         self._by_linkedid: dict[str, UUID] = {}
         self._followers: list[Follower] = []
+        self._untold: dict[UUID, None] = {}
         self.overflow = 0
 
     def follow(self, follower: Follower) -> None:
@@ -95,34 +103,69 @@ class Board:
         """Return how many calls are up."""
         return len(self._calls)
 
+    def one(self, call: UUID) -> LiveCall | None:
+        """Return a call that is up; None: it is not."""
+        entry = self._calls.get(call)
+        return _shown(entry) if entry else None
+
+    def channel_of(self, call: UUID) -> str:
+        """Return the caller's channel; empty for a call that is not up."""
+        entry = self._calls.get(call)
+        return entry.seen.channel if entry else ""
+
+    def takes_part(self, call: UUID, party: str, endpoint: str) -> None:
+        """Somebody was added to the talk."""
+        if entry := self._calls.get(call):
+            entry.parties[party] = endpoint
+            self._tell(entry)
+
+    def takes_part_no_more(self, call: UUID, party: str) -> None:
+        """He has left the talk."""
+        if (entry := self._calls.get(call)) and entry.parties.pop(party, None) is not None:
+            self._tell(entry)
+
     def known(self, call: UUID) -> bool:
         """Return whether this call is on the board."""
         return call in self._calls
 
     def moved(self, seen: Seen) -> None:
         """A call came to another stage (or was first seen)."""
+        entry = self._take(seen)
+        if entry is not None:
+            self._tell(entry)
+
+    def _take(self, seen: Seen) -> _Entry | None:
+        """Return the call as it is now; None where there is no room for it."""
         entry = self._calls.get(seen.call)
         if entry is None:
             if len(self._calls) >= MAX_CALLS:
                 self.overflow += 1
-                return
-            self._calls[seen.call] = _Entry(seen, talking=seen.with_whom)
+                return None
+            entry = self._calls[seen.call] = _Entry(seen, talking=seen.with_whom)
             self._by_linkedid[seen.linkedid] = seen.call
-            self._tell(self._calls[seen.call])
-            return
+            return entry
         if seen.linkedid != entry.seen.linkedid:
             self._by_linkedid.pop(entry.seen.linkedid, None)
             self._by_linkedid[seen.linkedid] = seen.call
-        entry.seen = replace(seen, category=seen.category or entry.seen.category)
+        entry.seen = replace(
+            seen,
+            category=seen.category or entry.seen.category,
+            cannot_speak=seen.cannot_speak or entry.seen.cannot_speak,
+        )
         entry.talking = seen.with_whom
         if seen.stage not in _RINGS:
             entry.ringing.clear()
-        self._tell(entry)
+        return entry
 
-    def chose(self, call: UUID, category: str) -> None:
+    def chose(self, call: UUID, category: str, *, cannot_speak: bool = False) -> None:
         """The PBX took the plan of what the caller chose; `category` is empty where he chose none."""
         if entry := self._calls.get(call):
-            entry.seen = replace(entry.seen, stage=Stage.PLAN, category=category)
+            entry.seen = replace(
+                entry.seen,
+                stage=Stage.PLAN,
+                category=category,
+                cannot_speak=cannot_speak or entry.seen.cannot_speak,
+            )
             entry.talking = ""  # an operator who passed him on talks with him no more
             self._tell(entry)
 
@@ -149,6 +192,7 @@ class Board:
     def ended(self, call: UUID) -> None:
         """The call has left the PBX."""
         entry = self._calls.pop(call, None)
+        self._untold.pop(call, None)
         if entry is not None:
             self._by_linkedid.pop(entry.seen.linkedid, None)
             for follower in self._followers:
@@ -170,6 +214,7 @@ class Board:
     def reset(self, seen: Iterable[Seen], ringing: Mapping[str, Mapping[str, str]] | None = None) -> Contradictions:
         """Take a whole picture of the PBX; return how it differed from what was known.
 
+        Followers are told of what differs, of SLICE calls at once: of more when the loop has served others.
         ringing: by a call's linkedid, the channels of its callees and their endpoints
         """
         picture = {one.call: one for one in seen}
@@ -183,22 +228,49 @@ class Board:
             if (entry := self._calls.get(call)) is not None and entry.seen.stage is not one.stage
         ]
         for one in picture.values():
-            self.moved(one)
-            if ringing is not None and one.stage in _RINGS and (entry := self._calls.get(one.call)):
+            before = _state(self._calls.get(one.call))
+            entry = self._take(one)
+            if entry is None:
+                continue
+            if ringing is not None and one.stage in _RINGS:
                 entry.ringing = dict(ringing.get(one.linkedid, {}))
-                self._tell(entry)
+            if _state(entry) != before:
+                self._untold[one.call] = None
+        self._tell_some()
         return Contradictions(tuple(new), tuple(gone), tuple(moved))
 
+    def _tell_some(self) -> None:
+        """Tell of what is not told yet as it is by now."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            loop = None
+        while self._untold:
+            for call in list(self._untold)[:SLICE]:
+                self._tell(self._calls[call])
+            if loop is not None and self._untold:
+                loop.call_soon(self._tell_some)
+                return
+
     def _tell(self, entry: _Entry) -> None:
+        self._untold.pop(entry.seen.call, None)
         if self._followers:
             live = _shown(entry)
             for follower in self._followers:
                 follower.moved(live)
 
 
+def _state(entry: _Entry | None) -> tuple[Seen, str, frozenset[str]] | None:
+    """Return what of a call a look at the PBX may change; cheaper than what is shown."""
+    return None if entry is None else (entry.seen, entry.talking, frozenset(entry.ringing.values()))
+
+
 def _shown(entry: _Entry) -> LiveCall:
     seen = entry.seen
-    others = (entry.talking,) if entry.talking else tuple(sorted(set(entry.ringing.values()) - {""}))
+    if entry.talking:
+        others = (entry.talking, *sorted(set(entry.parties.values()) - {entry.talking}))
+    else:
+        others = tuple(sorted(set(entry.ringing.values()) - {""}))
     return LiveCall(
         call=seen.call,
         incident=incident_id(seen.call),
@@ -210,4 +282,6 @@ def _shown(entry: _Entry) -> LiveCall:
         with_whom=others,
         category=seen.category,
         language=seen.language,
+        sent_from=seen.sent_from,
+        cannot_speak=seen.cannot_speak,
     )

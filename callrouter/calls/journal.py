@@ -15,7 +15,8 @@ import structlog
 from callrouter.calls.lines import MAX_LINE, BadLine, glimpse, parse_line
 from callrouter.calls.oldfiles import OldFiles, journal_files
 from callrouter.calls.ports import JournalStore
-from callrouter.calls.records import DutyActed, Ended, JournalBatch, Record, Rejected
+from callrouter.calls.records import DutyActed, Ended, JournalBatch, NoticeRung, Record, Rejected
+from callrouter.incidents.callbacks import TryNoted
 from callrouter.incidents.views import StorageUnavailable
 
 log = structlog.get_logger(__name__)
@@ -24,7 +25,7 @@ NAMED_US: Final = 1_000_000_000
 """A file is named by the seconds since 1970 without their last three digits."""
 MAX_READ: Final = 64 * 1024
 """Bytes taken in one transaction. Reading them takes 2.4 ms (20 us a line), and calls wait for no more than 5."""
-_BEGIN: Final = re.compile(rb"1\|(?:opened|ended|duty)\|")
+_BEGIN: Final = re.compile(rb"1\|(?:opened|ended|duty|callback|notice)\|")
 """No field of a whole line can hold this: a key and ``=`` follow each of its bars but the first two."""
 TAIL_S: Final = 60.0
 """A last line that is without its end for so long gets none any more: the PBX was killed, or its disk is full."""
@@ -72,7 +73,16 @@ def _next_batch(path: Path, node: str, offset: int) -> JournalBatch | None:
         if line:
             read.take(line, position)
         position += len(line) + 1
-    return JournalBatch(node, path.name, offset + whole, tuple(read.records), tuple(read.rejected), tuple(read.duty))
+    return JournalBatch(
+        node,
+        path.name,
+        offset + whole,
+        tuple(read.records),
+        tuple(read.rejected),
+        tuple(read.duty),
+        tuple(read.tries),
+        tuple(read.rung),
+    )
 
 
 class _Read:
@@ -81,6 +91,8 @@ class _Read:
     def __init__(self, node: str, named_at: int) -> None:
         self.records: list[Record] = []
         self.duty: list[DutyActed] = []
+        self.tries: list[TryNoted] = []
+        self.rung: list[NoticeRung] = []
         self.rejected: list[Rejected] = []
         self._node = node
         self._named_at = named_at
@@ -96,6 +108,10 @@ class _Read:
             return
         if isinstance(record, DutyActed):
             self.duty.append(record)
+        elif isinstance(record, TryNoted):
+            self.tries.append(record)
+        elif isinstance(record, NoticeRung):
+            self.rung.append(record)
         else:
             self.records.append(record)
 
@@ -136,6 +152,10 @@ class JournalReader:
         self._node = node
         self._store = store
         self._duty = duty
+        self.callbacks: Callable[[TryNoted], Awaitable[None]] | None = None
+        """Takes what became of tries to call back, as `duty` does."""
+        self.rung: Callable[[NoticeRung], Awaitable[None]] | None = None
+        """Takes what became of notices by telephone, as `duty` does."""
         self._old = OldFiles(folder, node, store, keep_days)
         self._bell = asyncio.Event()
         self._begun = 0
@@ -202,10 +222,10 @@ class JournalReader:
         offsets = await self._offsets()
         taken = 0
         for batch in batches(self._folder, self._node, offsets):
-            await self._hand_on(batch.duty)
+            await self._hand_on(batch.duty, batch.tries, batch.rung)
             await self._store.apply(batch)
             self._tell(batch)
-            taken += len(batch.records) + len(batch.duty)
+            taken += len(batch.records) + len(batch.duty) + len(batch.tries) + len(batch.rung)
         if not taken:
             await self._old.tidy(offsets)
         return taken
@@ -230,8 +250,16 @@ class JournalReader:
                 line=rejected.line[:200],
             )
 
-    async def _hand_on(self, duty: tuple[DutyActed, ...]) -> None:
+    async def _hand_on(
+        self, duty: tuple[DutyActed, ...], tries: tuple[TryNoted, ...], rungs: tuple[NoticeRung, ...]
+    ) -> None:
         # Before the offset is kept: what was not taken must come again.
         if self._duty is not None:
             for acted in duty:
                 await self._duty(acted)
+        if self.callbacks is not None:
+            for noted in tries:
+                await self.callbacks(noted)
+        if self.rung is not None:
+            for rung in rungs:
+                await self.rung(rung)

@@ -1,8 +1,8 @@
 """One line of the journal, read.
 
 The PBX writes ``1|kind|id|key=value|…`` (``asterisk-config/extensions.conf``, contexts callrouter-112,
-callrouter-hangup and callrouter-duty). What a caller sent is base64 in it. Nothing here trusts a line: it may be torn
-or forged.
+callrouter-hangup, callrouter-duty, callrouter-callback and callrouter-notice). What a caller sent is base64 in it.
+Nothing here trusts a line: it may be torn or forged.
 """
 
 from __future__ import annotations
@@ -10,12 +10,18 @@ from __future__ import annotations
 import base64
 import contextlib
 import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from uuid import UUID
 
-from callrouter.calls.records import Attempt, DutyActed, Ended, Glimpsed, Opened, Record
+from callrouter.agencies.calling import Rung
+from callrouter.calls.records import Attempt, DutyActed, Ended, Glimpsed, NoticeRung, Opened, Record
 from callrouter.duty.model import Act
+from callrouter.incidents.callbacks import DIALABLE, TryNoted, TryOutcome, TryStep
 from callrouter.incidents.model import Outcome
 
+_MORE = "+more"
+"""Behind the stamps of talks: there were more of them than a line holds."""
 MAX_LINE = 8_192
 MAX_ATTEMPTS = 64
 MESSAGE_MIN_BYTES = 44 + 20_000
@@ -45,7 +51,7 @@ class BadLine(ValueError):
     """The line is not one that the PBX writes whole."""
 
 
-def parse_line(line: bytes) -> Record | DutyActed:
+def parse_line(line: bytes) -> Record | DutyActed | TryNoted | NoticeRung:
     """Return the record of one line (without its line end). Raises BadLine with the reason."""
     if len(line) > MAX_LINE:
         raise BadLine(f"longer than {MAX_LINE} bytes")
@@ -54,15 +60,10 @@ def parse_line(line: bytes) -> Record | DutyActed:
         fields = dict(pair.split("=", 1) for pair in pairs)
         if version != "1":
             raise BadLine(f"version {version[:10]!r} is not known")
-        match kind:
-            case "opened":
-                return _opened(UUID(call), fields)
-            case "ended":
-                return _ended(UUID(call), fields)
-            case "duty":
-                return _duty(UUID(call), fields)
-            case _:
-                raise BadLine(f"kind {kind[:20]!r} is not known")
+        read = _KINDS.get(kind)
+        if read is None:
+            raise BadLine(f"kind {kind[:20]!r} is not known")
+        return read(UUID(call), fields)
     except KeyError as error:
         raise BadLine(f"the field {error} is missing") from None
     except BadLine:
@@ -148,6 +149,8 @@ def _opened(call: UUID, fields: dict[str, str]) -> Opened:
         name=decoded(fields["name"]),
         channel=fields["chan"],
         uniqueid=fields["uid"],
+        handed=fields.get("handed", ""),
+        sent_from=decoded(fields["from"]) if fields.get("from") else "",
     )
 
 
@@ -155,6 +158,7 @@ def _ended(call: UUID, fields: dict[str, str]) -> Ended:
     at = microseconds(fields["t"])
     attempts = _attempts(fields, at)
     human = next((a.human for a in attempts if a.result == "talked"), None)
+    attempts += _parties(fields.get("parties", ""), at, len(attempts))
     said = int(fields["said"] or 0)
     stage = fields["stage"]
     return Ended(
@@ -182,12 +186,16 @@ def _ended(call: UUID, fields: dict[str, str]) -> Ended:
         trunk=fields.get("trunk", ""),
         area=fields.get("area", ""),
         away=fields.get("away", ""),
+        suspicion=min(int(fields.get("susp") or 0), 100),
+        posture=fields.get("posture", ""),
+        cannot_speak=fields.get("mute") == "yes",
         talks=_talks(fields.get("talks", "")),
+        more_talks=fields.get("talks", "").endswith(_MORE),
     )
 
 
 def _talks(text: str) -> tuple[str, ...]:
-    stamps = tuple(stamp for stamp in text.split("+") if stamp)
+    stamps = tuple(stamp for stamp in text.removesuffix(_MORE).split("+") if stamp)
     for stamp in stamps:
         microseconds(stamp)
     return stamps
@@ -197,6 +205,31 @@ def _duty(id_: UUID, fields: dict[str, str]) -> DutyActed:
     if not _OPERATOR.fullmatch(fields["op"]):
         raise BadLine(f"{fields['op'][:40]!r} is no operator")
     return DutyActed(id_, microseconds(fields["t"]), fields["node"], fields["op"], Act(fields["act"]))
+
+
+def _notice(id_: UUID, fields: dict[str, str]) -> NoticeRung:
+    return NoticeRung(id_, microseconds(fields["t"]), fields["node"], int(fields["try"]), Rung(fields["result"]))
+
+
+def _callback(id_: UUID, fields: dict[str, str]) -> TryNoted:
+    step = TryStep(fields["what"])
+    number, operator = fields["num"], fields["op"]
+    if not DIALABLE.fullmatch(number) or not _OPERATOR.fullmatch(operator):
+        raise BadLine(f"{number[:40]!r} is not called back by {operator[:40]!r}")
+    return TryNoted(
+        id=id_,
+        at=microseconds(fields["t"]),
+        node=fields["node"],
+        step=step,
+        incident=UUID(fields["incident"]),
+        number=number,
+        operator=operator,
+        trunk=fields["trunk"],
+        operator_at=_maybe(fields["operator"]),
+        human_at=_maybe(fields["human"]),
+        outcome=TryOutcome(fields["result"]) if step is TryStep.ENDED else None,
+        cause=fields["cause"],
+    )
 
 
 def _outcome(human: int | None, said: int, stage: str, attempts: tuple[Attempt, ...]) -> Outcome:
@@ -213,6 +246,14 @@ def _attempts(fields: dict[str, str], ended: int) -> tuple[Attempt, ...]:
     if len(texts) > MAX_ATTEMPTS:
         raise BadLine(f"{len(texts)} attempts")
     return tuple(_attempt(n, text, fields, ended, is_last=n == len(texts)) for n, text in enumerate(texts, start=1))
+
+
+def _parties(text: str, ended: int, behind: int) -> tuple[Attempt, ...]:
+    """Return who was added to the talk, as attempts that come after those of the plan."""
+    texts = [one for one in text.split("^") if one][: MAX_ATTEMPTS - behind]
+    found = [_attempt(n, one, {}, ended, is_last=False) for n, one in enumerate(texts, start=behind + 1)]
+    # Who is still there as the caller leaves is told of by nobody.
+    return tuple(replace(a, result="talked" if a.human else "left") if a.result == "began" else a for a in found)
 
 
 def _attempt(n: int, text: str, fields: dict[str, str], ended: int, *, is_last: bool) -> Attempt:
@@ -238,3 +279,12 @@ def _attempt(n: int, text: str, fields: dict[str, str], ended: int, *, is_last: 
         result=result,
         cause=cause,
     )
+
+
+_KINDS: Mapping[str, Callable[[UUID, dict[str, str]], Record | DutyActed | TryNoted | NoticeRung]] = {
+    "opened": _opened,
+    "ended": _ended,
+    "duty": _duty,
+    "callback": _callback,
+    "notice": _notice,
+}

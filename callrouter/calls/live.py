@@ -41,6 +41,8 @@ class LiveCall:
     with_whom: endpoints that ring (stage agency, operator) or talk (stage talking)
     category:  key of what the caller chose; empty while unknown
     language:  what is spoken to the caller (``id`` or ``en``); empty while unknown
+    sent_from: what stood in From, where the trunk's word on its callers is believed (calls.records.Opened)
+    cannot_speak: he pressed 1 because he cannot speak
     """
 
     call: UUID
@@ -53,6 +55,8 @@ class LiveCall:
     with_whom: tuple[str, ...]
     category: str
     language: str
+    sent_from: str = ""
+    cannot_speak: bool = False
 
 
 class LiveCalls(Protocol):
@@ -64,7 +68,7 @@ class LiveCalls(Protocol):
 
 CHECKS = ("database", "ami", "agi", "consultation", "journal", "disk", "table", "failsafe")
 """What must work before the service says that it is ready. A health that leaves one out is not ready."""
-WARNINGS = ("probe", "loop")
+WARNINGS = ("probe", "loop", "notices")
 """What is shown beside them, always as well: its text warns."""
 
 

@@ -9,9 +9,10 @@ from uuid import UUID
 
 from callrouter.calls.menu import MenuData
 from callrouter.calls.records import JournalBatch, Opened
+from callrouter.incidents.suspicion import Judgement
 from callrouter.routing.facts import AreaSource, Facts
 from callrouter.routing.plan import Plan
-from callrouter.routing.values import Language
+from callrouter.routing.values import Language, Posture
 
 
 class CallerGone(Exception):
@@ -40,11 +41,13 @@ class Plans:
     by_digit: the plan of what means a category: a digit, or two where a menu leads to another ("32")
     other:    the plan of everything else (0, silence, wrong digits)
     in_language: what differs from these in another language, by language and digits (None: other)
+    cannot_speak: the plan of who says nothing and then presses 1, by language; empty where nobody is asked
     """
 
     by_digit: dict[str, Plan]
     other: Plan
     in_language: dict[tuple[Language, str | None], Plan]
+    cannot_speak: dict[Language, Plan] = field(default_factory=dict)
 
 
 class KnownArea(NamedTuple):
@@ -62,6 +65,8 @@ class HandOver:
     menu:     None: the caller is not asked
     area:     where the call is from, whatever is chosen; areas: by digits, where it is the choice that tells
     away:     the agencies and groups that could not be offered a call, of those that the table asks for
+    posture:  how threatened the centre is, by which it was decided
+    banner:   clip that the caller hears before the menu; empty: none
     """
 
     language: Language
@@ -70,21 +75,26 @@ class HandOver:
     area: KnownArea | None = None
     areas: dict[str, KnownArea] = field(default_factory=dict)
     away: tuple[str, ...] = ()
+    posture: Posture = Posture.GREEN
+    banner: str = ""
 
 
 class DialplanTalk(Protocol):
     """What a session says to the dialplan about its caller. Raises CallerGone or LineFailed."""
 
-    async def hand_over(self, given: HandOver) -> None:
-        """Give this to the PBX, which goes on by it: it has all of it, or goes on as if it had none."""
+    async def hand_over(self, given: HandOver, suspicion: int = 0) -> None:
+        """Give this to the PBX, which goes on by it: it has all of it, or goes on as if it had none.
+
+        suspicion: of the caller, 0 to 100: what `given` was decided with. The PBX notes it.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """What the PBX told of a caller's choice and of the plan that it took.
 
-    choice: the digits, operator, silent, wrong or none; plan_text as it was handed over
-    area, away: as they were handed over
+    choice: the digits, operator, silent, cannot_speak, wrong or none; plan_text as it was handed over
+    area, away, suspicion, posture: as they were handed over
     """
 
     call: UUID
@@ -98,6 +108,8 @@ class Chosen:
     plan_text: str
     area: KnownArea | None = None
     away: tuple[str, ...] = ()
+    suspicion: int = 0
+    posture: Posture = Posture.GREEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +163,18 @@ class CallRefused:
     number: str
 
 
+@dataclass(frozen=True, slots=True)
+class CallJudged:
+    """To be stored: how suspect a caller was when his call was opened, at `at` (µs UTC)."""
+
+    call: UUID
+    at: int
+    judgement: Judgement
+
+
 CallNote = CallOpened | CallRouted | CallJoined
 """Notes on a call that has an incident."""
-Note = CallNote | CallRefused
+Note = CallNote | CallJudged | CallRefused
 
 
 class Writer(Protocol):

@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from callrouter.agencies.calling import Rung
 from callrouter.duty.model import Act
+from callrouter.incidents.callbacks import TryNoted
 from callrouter.incidents.model import Attempt, Outcome
 
 
@@ -20,7 +22,10 @@ class Opened:
     origin:  citizen, agency, neighbour or operator
     trunk:   key of the trunk it came in by, or of the operator whose phone it is
     number, name: as the caller's side gave them; empty when withheld. At most 64 and 200 characters.
+    sent_from: of a trunk whose word on its callers is believed: the user in From, whatever it said beside it (what a
+        URI escapes, RFC 3986, as the SIP stack writes it)
     channel, uniqueid: the PBX's own names, for its logs; not identities (they repeat)
+    handed:  what its neighbouring centre calls the incident that it handed over with this call; empty: nothing
     """
 
     call: UUID
@@ -32,6 +37,8 @@ class Opened:
     name: str
     channel: str
     uniqueid: str
+    handed: str = ""
+    sent_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +52,12 @@ class Ended:
     plan:     the steps as they were handed to the PBX
     passed_by: the operator who passed the caller on to this plan (the last one who did); empty where none did
     left_out: attempts between the first ones and the last that were too many for the record
+    suspicion, posture, cannot_speak: as they were handed over (no posture: green); whether the caller pressed 1
+        because he cannot speak
     origin, trunk: as in Opened; area, away: as they were handed over, ``menu/35.07.13`` and names joined by ``+``
         (away only where it is not too long). Empty in the records of older PBXs.
     talks:    the stamp of each talk that is recorded: by it its file is named (callrouter.privacy.recordings)
+    more_talks: there were more than these; their files are found where they lie
     """
 
     call: UUID
@@ -74,7 +84,11 @@ class Ended:
     trunk: str = ""
     area: str = ""
     away: str = ""
+    suspicion: int = 0
+    posture: str = ""
+    cannot_speak: bool = False
     talks: tuple[str, ...] = ()
+    more_talks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +120,31 @@ class DutyActed:
     act: Act
 
 
-__all__ = ["Attempt", "DutyActed", "Ended", "Glimpsed", "JournalBatch", "Opened", "Record", "Rejected"]
+@dataclass(frozen=True, slots=True)
+class NoticeRung:
+    """A call that spoke a notice to an agency's contact is over, or 1 or 9 was pressed, at `at`.
+
+    notice: its id; tries: which try of it
+    """
+
+    notice: UUID
+    at: int
+    node: str
+    tries: int
+    result: Rung
+
+
+__all__ = [
+    "Attempt",
+    "DutyActed",
+    "Ended",
+    "Glimpsed",
+    "JournalBatch",
+    "NoticeRung",
+    "Opened",
+    "Record",
+    "Rejected",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +162,8 @@ class JournalBatch:
 
     file:   its name (no folder); offset: the byte just after the last line of the batch
     duty:   what operators did by phone, in order; no call of anybody
+    tries:  what became of tries to call back, in order
+    rung:   what became of notices by telephone, in order; nor are these
     """
 
     node: str
@@ -132,3 +172,5 @@ class JournalBatch:
     records: tuple[Record, ...]
     rejected: tuple[Rejected, ...]
     duty: tuple[DutyActed, ...] = ()
+    tries: tuple[TryNoted, ...] = ()
+    rung: tuple[NoticeRung, ...] = ()

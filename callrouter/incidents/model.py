@@ -123,6 +123,8 @@ class EventKind(StrEnum):
     """An agency's own words about its part."""
     NOTE = "note"
     DISPOSED = "disposed"
+    HANDED_OVER = "handed_over"
+    """Handed over to a neighbouring centre: its document, and with `call` its caller."""
     CLOSED = "closed"
     REOPENED = "reopened"
     MERGED = "merged"
@@ -139,6 +141,8 @@ class EventKind(StrEnum):
     """Answers to a check list were changed (callrouter.incidents.sop)."""
     SOP_MISSING = "sop_missing"
     """It was closed with required answers missing."""
+    CALLBACK = "callback"
+    """Its caller is called back, answers, the try ends, or he is taken off the list."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from callrouter.incidents.lifecycle import Assignment
 from callrouter.incidents.model import Attempt
+from callrouter.incidents.suspicion import Judgement
 
 MAX_PAGE = 200
 
@@ -40,6 +41,9 @@ class CallView:
     facts: dict[str, Any] | None
     plan: str
     attempts: tuple[Attempt, ...]
+    sent_from: str = ""
+    cannot_speak: bool = False
+    judgement: Judgement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ class IncidentSummary:
     caller_number: of its call; of one that came without a call, what its reporter gave
     outcome:       of its call; None while it lasts, and where there is none
     merged_into:   the incident in which its life goes on
+    cannot_speak:  its caller pressed 1 because he cannot speak
     version:       of what persons did (If-Match); updated: when anything last changed
     """
 
@@ -79,6 +84,7 @@ class IncidentSummary:
     merged_into: UUID | None = None
     version: int = 1
     updated: int = 0
+    cannot_speak: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +196,7 @@ class IncidentFilter:
     operator:      key of one who talked to a caller of it
     outcome:       of the call that opened it
     merged:        whether it is merged into another
+    cannot_speak:  whether its caller pressed 1 because he cannot speak
     words:         it has words that begin so, in its description, place, notes or a caller's name
     """
 
@@ -202,6 +209,7 @@ class IncidentFilter:
     operator: str | None = None
     outcome: str | None = None
     merged: bool | None = None
+    cannot_speak: bool | None = None
     numbers: tuple[str, ...] | None = None
     words: str | None = None
     since: int | None = None

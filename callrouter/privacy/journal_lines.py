@@ -29,14 +29,18 @@ def lines_about(folder: Path, numbers: Sequence[str], calls: Collection[UUID], k
 
     Reads every file, also the compressed ones: for a thread. A file that cannot be read is left out. Raises OSError.
     """
-    needles = [written(number) for number in numbers]
+    needles = [field for number in numbers for field in written(number)]
     needles += [f"|{call}|".encode() for call in calls]
     return [kept for path in _files(folder) if (kept := _of(path, needles, keep_days)) is not None]
 
 
-def written(number: str) -> bytes:
-    """Return the field of a line that has this number, as the dialplan writes it: no sign of it is escaped."""
-    return b"|num=%b|" % base64.b64encode(b"." + number.encode())
+def written(number: str) -> tuple[bytes, bytes, bytes]:
+    """Return the fields of a line that have this number, as the dialplan writes it: no sign of it is escaped.
+
+    The last one is of a line about a call back, which has what was dialled.
+    """
+    sent = base64.b64encode(b"." + number.encode())
+    return b"|num=%b|" % sent, b"|from=%b|" % sent, b"|num=%b|" % number.encode()
 
 
 def _files(folder: Path) -> Iterator[Path]:

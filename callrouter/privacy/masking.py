@@ -23,8 +23,10 @@ SERVICE_DIGITS: Final = 4
 _FIRST: Final = 4
 _LAST: Final = 2
 
-_IN_LINE: Final = re.compile(r"""\b(num|name|number)=('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^|,)]*)""")
-NUMBERS: Final = frozenset({"number", "caller", "caller_number", "reporter_number", "callback_number", "called"})
+_IN_LINE: Final = re.compile(r"""\b(num|name|number|from|sent_from)=('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^|,)]*)""")
+NUMBERS: Final = frozenset(
+    {"number", "sent_from", "caller", "caller_number", "reporter_number", "callback_number", "called"}
+)
 """Members of a timeline's entry, and of what changed, that are a person's number."""
 NAMES: Final = frozenset({"reporter_name", "caller_name"})
 """The same, that are a person's name."""

@@ -12,8 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from callrouter.calls.caller import LAST_CALLS, NEARBY_US, History, OpenIncident, PastCall
 from callrouter.calls.live import LiveCall, Stage
 from callrouter.clock import now_us
+from callrouter.incidents.suspicion import Judgement
 from callrouter.storage import tables as t
 from callrouter.storage.database import Database
+from callrouter.storage.judgement import judgements_of
 from callrouter.storage.known import KnownCall, category_of
 
 OPEN: Final = 300
@@ -101,6 +103,10 @@ class CallerRows:
 
         return await self._database.read(ask)
 
+    async def judgements(self, calls: Collection[UUID]) -> dict[UUID, Judgement]:
+        """Return how suspect the callers of these calls were when they were opened."""
+        return await self._database.read(lambda connection: judgements_of(connection, calls))
+
     async def past(self, call: UUID) -> LiveCall | None:
         """Return a call that may have ended, as the board would have shown it; None: there is none."""
 
@@ -138,4 +144,6 @@ def _shown(call: KnownCall) -> LiveCall:
         with_whom=(call.joined_by,) if call.joined_by else (),
         category=category_of(call),
         language=call.language,
+        cannot_speak=call.cannot_speak,
+        sent_from=call.sent_from,
     )

@@ -22,6 +22,7 @@ from callrouter.incidents.model import EventKind
 from callrouter.storage import tables as t
 from callrouter.storage.incident_rows import NEW_INCIDENT, Row, lock_incidents, write_settled
 from callrouter.storage.known import KnownCall, KnownEvent, add, call_of, first_sight, standing
+from callrouter.storage.parties_rows import keep_handed
 from callrouter.storage.parts import keep_opened as keep_parts_opened
 from callrouter.storage.parts import parts_of, settle_parts
 from callrouter.storage.rows import AT_ONCE, chunks, execute_many, insert_into, upsert
@@ -71,6 +72,7 @@ async def fill(
     ordered = [changes[id_] for id_ in ids]
     await _write_calls(connection, [c.after for c in ordered if c.after != c.before])
     await _write_attempts(connection, ordered)
+    await keep_handed(connection, items)
     events = [_row(event) for change in ordered for event in change.events.values()]
     await upsert(connection, t.incident_event, ("incident", "call", "kind", "occurrence"), events)
     await _write_incidents(connection, ordered, now_us())

@@ -32,6 +32,7 @@ from callrouter.incidents.desk import (
 )
 from callrouter.incidents.dispositions import QUIET, SubCode, closes_itself, may_be_given
 from callrouter.incidents.lifecycle import (
+    MOVES,
     UNDER_WAY,
     Act,
     Assignment,
@@ -291,6 +292,21 @@ class IncidentTables:
         done: Done = await self._database.write(work)
         self._changed([done.incident, *others])
         return done
+
+
+def acknowledge(held: Held, agency: str, at: int, now: int, by: str) -> bool:
+    """An agency's contact accepted by telephone, at `at`: acknowledge its part, unless it has gone on already or the
+    incident is closed; return whether. The transaction is that of whoever calls.
+    """
+    part = held.parts.get(agency)
+    if part is None or part.state not in {AgencyState.PASSED, AgencyState.DECLINED}:
+        return False
+    if Act.AGENCY not in MOVES[held.state]:
+        return False
+    when = max(part.passed_at, min(at, now))
+    held.put(replace(advanced(part, AgencyState.ACKNOWLEDGED, now, by), acknowledged_at=when))
+    held.tell(EventKind.AGENCY, {"agency": agency, "agency_state": [str(part.state), str(AgencyState.ACKNOWLEDGED)]})
+    return True
 
 
 def _of(held: Mapping[UUID, Held], incident: UUID) -> Held:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callrouter.incidents.model import Attempt, EventKind
+from callrouter.incidents.suspicion import Judgement
 from callrouter.incidents.views import (
     CallView,
     CaseView,
@@ -21,6 +22,7 @@ from callrouter.incidents.views import (
 )
 from callrouter.storage import tables as t
 from callrouter.storage.database import Database
+from callrouter.storage.judgement import judgements_of
 from callrouter.storage.known import KnownCall, category_of, ran
 from callrouter.storage.parts import parts_of
 from callrouter.storage.search import ordered_page
@@ -51,6 +53,7 @@ _SUMMARY = select(
     ),
     func.coalesce(_OPENING.number, t.incident.c.reporter_number).label("caller_number"),
     _OPENING.outcome,
+    func.coalesce(_OPENING.cannot_speak, false()).label("cannot_speak"),
 ).join_from(t.incident, t.call, _OPENING.id == t.incident.c.opening_call, isouter=True)
 
 
@@ -125,6 +128,7 @@ def _summary(row: Any) -> IncidentSummary:
         merged_into=row.merged_into,
         version=row.version,
         updated=row.updated_at,
+        cannot_speak=bool(row.cannot_speak),
     )
 
 
@@ -157,10 +161,11 @@ async def _calls(connection: AsyncConnection, incident: UUID) -> tuple[CallView,
         select(t.attempt).where(t.attempt.c.call.in_(attempts)).order_by(t.attempt.c.call, t.attempt.c.n)
     ):
         attempts[row.call].append(_attempt(row))
-    return tuple(_call(call, attempts[call.id]) for call in calls)
+    judged = await judgements_of(connection, attempts)
+    return tuple(_call(call, attempts[call.id], judged.get(call.id)) for call in calls)
 
 
-def _call(call: KnownCall, attempts: list[Attempt]) -> CallView:
+def _call(call: KnownCall, attempts: list[Attempt], judgement: Judgement | None) -> CallView:
     route, plan, version = ran(call)
     return CallView(
         id=call.id,
@@ -169,6 +174,7 @@ def _call(call: KnownCall, attempts: list[Attempt]) -> CallView:
         trunk=call.trunk,
         number=call.number,
         name=call.name,
+        sent_from=call.sent_from,
         opened=call.opened_at,
         answered=call.answered_at,
         chosen=call.chosen_at,
@@ -187,6 +193,8 @@ def _call(call: KnownCall, attempts: list[Attempt]) -> CallView:
         facts=call.facts,
         plan=plan,
         attempts=tuple(attempts),
+        cannot_speak=call.cannot_speak,
+        judgement=judgement,
     )
 
 

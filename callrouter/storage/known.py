@@ -24,7 +24,7 @@ from callrouter.calls.records import Attempt, Ended, Glimpsed, Opened, Record
 from callrouter.incidents.model import CALL_BACK, Disposition, EventKind, IncidentState, Outcome, incident_id
 from callrouter.routing.directory import TrunkKind
 from callrouter.routing.facts import AreaSource, Choice, Facts, Origin
-from callrouter.routing.values import Language
+from callrouter.routing.values import Language, Posture
 
 AGENCY = "agency"
 OPERATOR = "operator"
@@ -82,6 +82,8 @@ class KnownCall:
     recording: str = ""
     cause: str = ""
     talked_with: str = ""
+    sent_from: str = ""
+    cannot_speak: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,18 +223,27 @@ def _opened(call: KnownCall, opened: Opened, source: Source) -> Added:
         name=opened.name,
         channel=opened.channel,
         uniqueid=opened.uniqueid,
+        sent_from=opened.sent_from,
     )
     data = {"origin": opened.origin, "trunk": opened.trunk}
     return Added(known, KnownEvent(call.incident, call.id, EventKind.OPENED, "", opened.at, opened.node, data))
 
 
 def _routed(call: KnownCall, note: CallRouted) -> Added:
-    data = {"route": note.route, "version": note.version, "category": note.facts.category or ""}
+    data: dict[str, Any] = {
+        "route": note.route,
+        "version": note.version,
+        "category": note.facts.category or "",
+    }
+    speechless = note.facts.choice is Choice.CANNOT_SPEAK
+    if speechless:
+        data["cannot_speak"] = True
     event = KnownEvent(call.incident, call.id, EventKind.ROUTED, str(note.at), note.at, SERVICE, data)
     if call.routed_at is not None and call.routed_at >= note.at:
-        return Added(call, event)
+        return Added(replace(call, cannot_speak=speechless or call.cannot_speak), event)
     known = replace(
         call,
+        cannot_speak=speechless or call.cannot_speak,
         routed_at=note.at,
         facts=note.facts.model_dump(mode="json"),
         decided_route=note.route,
@@ -256,7 +267,7 @@ def _ended(call: KnownCall, ended: Ended) -> Added:
     if call.ended_at is not None:
         stored = (call.outcome != Outcome.CUT, call.ended_at)
         if stored >= (ended.outcome != Outcome.CUT, ended.at):
-            return Added(call)
+            return Added(replace(call, cannot_speak=ended.cannot_speak or call.cannot_speak))
     known = replace(
         call,
         node=ended.node if call.opened_source == Source.INFERRED else call.node,
@@ -276,9 +287,12 @@ def _ended(call: KnownCall, ended: Ended) -> Added:
         recording=ended.recording,
         cause=ended.cause,
         talked_with=_talked_with(ended.attempts),
+        cannot_speak=ended.cannot_speak or call.cannot_speak,
         facts=_facts(ended) if call.routed_at is None else call.facts,
     )
-    data = {"outcome": str(ended.outcome), "stage": ended.stage, "path": ended.path}
+    data: dict[str, Any] = {"outcome": str(ended.outcome), "stage": ended.stage, "path": ended.path}
+    if ended.cannot_speak:
+        data["cannot_speak"] = True
     if ended.outcome == Outcome.CUT:
         data["end_known_by"] = ended.cause
     event = KnownEvent(call.incident, call.id, EventKind.ENDED, "", ended.at, ended.node, data)
@@ -307,6 +321,8 @@ def _facts(ended: Ended) -> dict[str, Any] | None:
             trunk=None if by_phone else ended.trunk or None,
             trunk_kind=kind,
             language=Language(ended.language),
+            suspicion=ended.suspicion,
+            posture=Posture(ended.posture or Posture.GREEN),
             unavailable=tuple(ended.away.split("+")) if ended.away else (),
         )
     except ValueError:  # of a PBX that does not write all of it, or a line that only looks like one of ours

@@ -12,7 +12,8 @@ from typing import Any, Final
 from callrouter.privacy.masking import NAMES, NUMBERS
 
 PERSONAL: Final[Mapping[str, Mapping[str, str]]] = {
-    "call": {"number": "", "name": ""},
+    "callback_try": {"number": "", "dialled": ""},
+    "call": {"number": "", "name": "", "sent_from": ""},
     "incident": {"reporter_number": "", "reporter_name": "", "place": "", "description": ""},
     "incident_agency": {"remark": ""},
     "refused_invite": {"number": ""},
@@ -31,6 +32,9 @@ OTHERWISE: Final[Mapping[str, str]] = {
     "table_version.number": "the version's",
     "operator_secret.operator": "staff",
     "duty.operator": "staff",
+    "callback_try.operator": "staff",
+    "callback_claim.operator": "staff",
+    "callback_claim.number": "the row is removed",
     "token.name": "staff: whose token it is",
     "sub_code.name_id": "a word of the centre",
     "sub_code.name_en": "a word of the centre",
@@ -38,6 +42,7 @@ OTHERWISE: Final[Mapping[str, str]] = {
     "notice.contact": "the key of an agency's contact point",
     "notice_secret.contact": "the key of an agency's contact point",
     "entry.body": "the directory: staff and agencies",
+    "judgement.terms": "the row is removed with what identifies its caller",
     "sop_answer.answer": "yes or no, a number or a choice: what happened, and not to whom",
 }
 """By table.column: what becomes of it, or why it is nobody's."""

@@ -21,10 +21,13 @@ from callrouter.storage.database import Database
 from callrouter.storage.fill import AT_ONCE
 from callrouter.storage.personal import PERSONAL, blanked_data, blanked_facts, district_of
 from callrouter.storage.recordings import Recordings
+from callrouter.storage.tables_judgement import judgement
+from callrouter.storage.tables_parties import eido_received
 from callrouter.storage.tables_privacy import CALL_WITH_PERSON, INCIDENT_WITH_PERSON
 from callrouter.storage.tables_privacy import access_log as seen
 from callrouter.storage.tables_privacy import recording as recorded
 from callrouter.storage.tables_sop import sop_answer
+from callrouter.storage.tables_supervision import callback_claim, callback_try
 from callrouter.storage.words import keep_words
 
 EXPIRED_AT_ONCE: Final = 100
@@ -48,6 +51,9 @@ class Held:
     refused: list[Row] = field(default_factory=list)
     set_aside: list[Row] = field(default_factory=list)
     recordings: list[Row] = field(default_factory=list)
+    judgements: list[Row] = field(default_factory=list)
+    called_back: list[Row] = field(default_factory=list)
+    documents: list[Row] = field(default_factory=list)
     access_log: list[Row] = field(default_factory=list)
 
     @property
@@ -124,6 +130,9 @@ class PersonalData:
 
         async def work(connection: AsyncConnection) -> int:
             calls = list(await connection.scalars(old_calls.limit(EXPIRED_AT_ONCE)))
+            of = eido_received.c
+            documents = update(eido_received).where(of.received_at < before, of.document.is_not(None))
+            await connection.execute(documents.values(document=None))
             by_call = set(await _scalars(connection, call.incident, call.id, calls))
             alone = list(await connection.scalars(told))
             theirs = await _old_of(connection, old_incidents, by_call)
@@ -161,7 +170,9 @@ class PersonalData:
 # ---------------------------------------------------------------- reading
 async def _held(connection: AsyncConnection, numbers: Sequence[str]) -> Held:
     held = Held()
-    held.calls = await _rows(connection, select(t.call).where(t.call.c.number.in_(numbers)), t.call)
+    call = t.call.c
+    his = or_(call.number.in_(numbers), and_(call.sent_from.in_(numbers), call.sent_from != ""))
+    held.calls = await _rows(connection, select(t.call).where(his), t.call)
     incidents = {row["incident"] for row in held.calls}
     told = select(t.incident.c.id).where(t.incident.c.reporter_number.in_(numbers))
     incidents |= set(await connection.scalars(told))
@@ -171,6 +182,9 @@ async def _held(connection: AsyncConnection, numbers: Sequence[str]) -> Held:
     held.answers = await _of(connection, sop_answer, "incident", incidents)
     held.attempts = await _of(connection, t.attempt, "call", held.call_ids)
     held.recordings = await _of(connection, recorded, "call", held.call_ids)
+    held.judgements = await _of(connection, judgement, "call", held.call_ids)
+    held.called_back = await _of(connection, callback_try, "incident", incidents)
+    held.documents = await _of(connection, eido_received, "incident", incidents)
     held.refused = await _rows(
         connection, select(t.refused_invite).where(t.refused_invite.c.number.in_(numbers)), t.refused_invite
     )
@@ -181,7 +195,7 @@ async def _held(connection: AsyncConnection, numbers: Sequence[str]) -> Held:
 
 
 async def _set_aside(connection: AsyncConnection, numbers: Sequence[str]) -> AsyncIterator[Row]:
-    marks = [written(number) for number in numbers]
+    marks = [mark for number in numbers for mark in written(number)]
     # Few, and in binary: looked through here.
     for row in await connection.execute(select(t.journal_reject)):
         if any(mark in row.line for mark in marks):
@@ -226,6 +240,7 @@ async def _blank_calls(connection: AsyncConnection, ids: Sequence[UUID]) -> int:
         for row in (await connection.execute(locked.with_for_update())).all():
             values: Row = dict(PERSONAL["call"]) | {"facts": blanked_facts(row.facts)}
             await connection.execute(update(t.call).where(t.call.c.id == row.id).values(values))
+        await connection.execute(delete(judgement).where(judgement.c.call.in_(some)))
     return len(ids)
 
 
@@ -243,9 +258,19 @@ async def _blank_incidents(connection: AsyncConnection, ids: Sequence[UUID], now
         await connection.execute(parts.values(PERSONAL["incident_agency"]))
         answers = update(sop_answer).where(sop_answer.c.incident.in_(some), sop_answer.c.words != "")
         await connection.execute(answers.values(PERSONAL["sop_answer"]))
+        await _blank_tries(connection, some)
+        documents = update(eido_received).where(eido_received.c.incident.in_(some))
+        await connection.execute(documents.values(document=None))
         changed += await _blank_timelines(connection, some)
         await keep_words(connection, some)
     return changed
+
+
+async def _blank_tries(connection: AsyncConnection, incidents: Sequence[UUID]) -> None:
+    tries = select(callback_try.c.id).where(callback_try.c.incident.in_(incidents))
+    await connection.execute(delete(callback_claim).where(callback_claim.c.try_of.in_(tries)))
+    back = update(callback_try).where(callback_try.c.incident.in_(incidents))
+    await connection.execute(back.values(PERSONAL["callback_try"]))
 
 
 async def _blank_timelines(connection: AsyncConnection, incidents: Sequence[UUID]) -> int:

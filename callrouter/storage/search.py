@@ -56,7 +56,7 @@ def _led(statement: Select[Any], wanted: IncidentFilter, *, postgresql: bool) ->
     if wanted.agency is not None:
         joined = statement.join(t.incident_agency, _a.incident == _i.id)
         return joined.where(_a.agency == wanted.agency), _a.opened_at
-    if wanted.operator is not None or wanted.outcome is not None:
+    if wanted.operator is not None or wanted.outcome is not None or wanted.cannot_speak:
         # A call that comes in opens its own incident. Joined by both keys, the planner would count on one row.
         led = select(*statement.selected_columns).join_from(t.call, t.incident, _i.id == _c.incident)
         return led.where(_c.direction == "in"), _c.opened_at
@@ -65,13 +65,24 @@ def _led(statement: Select[Any], wanted: IncidentFilter, *, postgresql: bool) ->
 
 def _by_number(statement: Select[Any], numbers: tuple[str, ...]) -> _Found:
     called = [select(_c.incident, _c.opened_at).where(_c.number == one, _c.direction == "in") for one in numbers]
+    # What stood in From, of a call of which a trunk asserts another number. "Where it is not empty": as below.
+    called.append(
+        select(_c.incident, _c.opened_at).where(
+            _c.sent_from.in_(numbers), _c.sent_from != "", _c.number.not_in(numbers), _c.direction == "in"
+        )
+    )
     other, its_call = t.incident.alias(), t.call.alias()
     told = (
         select(other.c.id.label("incident"), other.c.opened_at)
         .join_from(other, its_call, its_call.c.id == other.c.opening_call, isouter=True)
         # "Where it is not empty" is said, too: by it the index is known to have them all.
         .where(other.c.reporter_number.in_(numbers), other.c.reporter_number != "")
-        .where(or_(its_call.c.id.is_(None), its_call.c.number.not_in(numbers)))
+        .where(
+            or_(
+                its_call.c.id.is_(None),
+                and_(its_call.c.number.not_in(numbers), its_call.c.sent_from.not_in(numbers)),
+            )
+        )
     )
     found = union_all(*called, told).subquery("of_number").c
     return statement.where(found.incident == _i.id), found.opened_at
@@ -109,6 +120,10 @@ def _conditions(wanted: IncidentFilter) -> list[ColumnElement[bool]]:
     ]
     if wanted.operator is not None:
         found.append(_c.joined_by != "")  # as above
+    if wanted.cannot_speak:
+        found.append(_c.cannot_speak)  # plainly, as the index has it
+    elif wanted.cannot_speak is not None:
+        found.append(or_(_c.cannot_speak.is_(None), ~_c.cannot_speak))
     if wanted.merged is not None:
         found.append(_i.merged_into.is_not(None) if wanted.merged else _i.merged_into.is_(None))
     if wanted.agency is not None and (wanted.numbers is not None or wanted.words is not None):

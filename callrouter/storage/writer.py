@@ -11,10 +11,11 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from callrouter.calls.ports import CallRefused, Note
+from callrouter.calls.ports import CallJudged, CallRefused, Note
 from callrouter.storage.changed import Changed, nobody
 from callrouter.storage.database import Database, StorageUnavailable
 from callrouter.storage.fill import fill
+from callrouter.storage.judgement import store_judgements
 from callrouter.storage.known import call_of
 from callrouter.storage.refused import store_refused
 
@@ -129,7 +130,9 @@ class NoteWriter:
             touched: set[UUID] = set()
 
             async def work(connection: AsyncConnection) -> None:
-                touched.update(await fill(connection, [note for note in notes if not isinstance(note, CallRefused)]))
+                calls = [note for note in notes if not isinstance(note, CallRefused | CallJudged)]
+                touched.update(await fill(connection, calls))
+                await store_judgements(connection, [note for note in notes if isinstance(note, CallJudged)])
                 await store_refused(connection, [note for note in notes if isinstance(note, CallRefused)])
 
             await self._database.write(work)
@@ -157,4 +160,6 @@ class NoteWriter:
 
 
 def _id_of(note: Note) -> UUID:
+    if isinstance(note, CallJudged):
+        return note.call
     return note.id if isinstance(note, CallRefused) else call_of(note)

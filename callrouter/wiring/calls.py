@@ -36,8 +36,10 @@ from callrouter.storage.database import Database
 from callrouter.storage.opencalls import CallsWithoutEnd
 from callrouter.wiring.group import Group, Task
 from callrouter.wiring.in_force import InForce
+from callrouter.wiring.judgement import Judging
 from callrouter.wiring.links import Links
 from callrouter.wiring.records import Records
+from callrouter.wiring.supervision import Supervision
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +62,9 @@ class Calls(Group):
         records: Records,
         duty: Duty,
         locations: Locations,
+        judging: Judging,
+        supervision: Supervision,
+        *,
         metrics: Metrics,
     ) -> None:
         self._settings = settings
@@ -78,7 +83,16 @@ class Calls(Group):
             self._clock,
             lambda: links.hands.lost_at,
         )
-        self.sessions = Sessions(in_force.snapshot, records.writer, self._clock, duty.staffed)
+        self.sessions = Sessions(
+            in_force.snapshot,
+            records.writer,
+            self._clock,
+            duty.staffed,
+            judging.suspicions.opened,
+            supervision.postures.now,
+            supervision.banners.applied,
+        )
+        self._came = supervision.came
         self.watch = Watch(
             self.board,
             records.writer,
@@ -92,7 +106,7 @@ class Calls(Group):
             duty.seen_by_phone,
         )
         self.clock_help = ClockHelp(links.hands, lambda: _endpoints(in_force), _waits(settings))
-        links.clock_steps.follow(self.clock_help.on_step)
+        links.clock_steps.follow(lambda step: self.clock_help.on_step(step.after, step.by))
         self.agi = AgiServer(
             settings.agi_host,
             settings.agi_port,
@@ -170,6 +184,7 @@ class Calls(Group):
     async def _serve(self, session: AgiSession) -> None:
         env = session.env
         came = arrival(session.args, env.get("agi_channel", ""), env.get("agi_uniqueid", ""))
+        self._came(came)
         invite = invite_with_location(session.args)
         located = self._locations.of(came.trunk, invite) if invite else None
         begun = time.perf_counter()

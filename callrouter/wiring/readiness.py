@@ -23,6 +23,7 @@ from callrouter.wiring.desk import Desk
 from callrouter.wiring.group import Group, Task
 from callrouter.wiring.in_force import InForce
 from callrouter.wiring.links import Links
+from callrouter.wiring.outgoing import Outgoing
 from callrouter.wiring.records import Records
 
 LEVELS: Final = {Level.OK: 0, Level.WARNING: 1, Level.CRITICAL: 2}
@@ -41,6 +42,7 @@ class Readiness(Group):
         desk: Desk,
         records: Records,
         calls: Calls,
+        outgoing: Outgoing,
     ) -> None:
         self._calls = calls
         self._serving = asyncio.Event()
@@ -70,6 +72,7 @@ class Readiness(Group):
             probe=self.probe,
             disk=self.disk,
             loop=self.loop,
+            notices=lambda: outgoing.dispatcher.figures,
         )
         self._supervisor = Supervisor(lambda: self.consultation.fresh, self._in_words, settings.language)
 

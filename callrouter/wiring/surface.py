@@ -19,8 +19,10 @@ from callrouter.wiring.group import Group
 from callrouter.wiring.in_force import InForce
 from callrouter.wiring.incidents import IncidentLife
 from callrouter.wiring.outgoing import Outgoing
+from callrouter.wiring.parties import Neighbours
 from callrouter.wiring.privacy import Privacy
 from callrouter.wiring.readiness import Readiness
+from callrouter.wiring.supervision import Supervision
 
 
 class Surface(Group):
@@ -39,6 +41,8 @@ class Surface(Group):
         events: Events,
         *,
         outgoing: Outgoing,
+        neighbours: Neighbours,
+        supervision: Supervision,
         figures: Figures,
         metrics: Metrics,
     ) -> None:
@@ -66,6 +70,11 @@ class Surface(Group):
             related=incidents.related,
             notices=outgoing.notices,
             notice_secrets=outgoing.secrets,
+            party_desk=neighbours.parties,
+            neighbours=neighbours.desk,
+            calling_back=supervision.calling_back,
+            banner_desk=supervision.banner_desk,
+            posture_desk=supervision.postures,
             management=desk.management,
             language=settings.language,
             tls=server_context(settings.api_tls_cert, settings.api_tls_key) if settings.api_tls_cert else None,

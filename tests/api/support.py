@@ -143,6 +143,7 @@ class FakeIncidents:
             if (wanted.state is None or row.state == wanted.state)
             and (wanted.category is None or row.category == wanted.category)
             and (wanted.callback is None or row.callback is wanted.callback)
+            and (wanted.cannot_speak is None or row.cannot_speak is wanted.cannot_speak)
             and (wanted.after is None or (row.opened, row.number) < (wanted.after.opened, wanted.after.number))
         ][: wanted.limit]
 

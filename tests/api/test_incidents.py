@@ -10,6 +10,7 @@ import pytest
 
 from callrouter.access.model import Role
 from callrouter.incidents.model import incident_id
+from callrouter.incidents.suspicion import Judgement, Term
 from callrouter.incidents.views import EventView
 from tests.api.conftest import session_of
 from tests.api.fakes import Managed
@@ -60,6 +61,7 @@ async def test_the_list_shows_an_incident_with_exact_microseconds(client: Client
             "merged_into": None,
             "version": 1,
             "updated_at": "1970-01-01T00:00:00.000000Z",
+            "cannot_speak": False,
         }
     ]
 
@@ -170,3 +172,35 @@ async def test_an_unknown_incident_is_a_404_that_points_at_its_id(client: Client
 async def test_an_id_in_capitals_is_the_same_id(client: Client, incidents: FakeIncidents) -> None:
     detail = incidents.add(given_detail(1))
     assert (await client.ask(f"/api/v1/incidents/{str(detail.summary.id).upper()}")).status == 200
+
+
+async def test_who_cannot_speak_is_shown_and_searched_for(client: Client, incidents: FakeIncidents) -> None:
+    incidents.add(given_detail(1))
+    incidents.add(
+        given_detail(
+            2, summary=given_summary(2, cannot_speak=True), calls=(given_call(2, cannot_speak=True),)
+        )
+    )  # fmt: skip
+    found = await client.ask("/api/v1/incidents?cannot_speak=true")
+    assert [(row["number"], row["cannot_speak"]) for row in found.json["items"]] == [(2, True)]
+    others = await client.ask("/api/v1/incidents?cannot_speak=false")
+    assert [row["number"] for row in others.json["items"]] == [1]
+    whole = await client.ask(f"/api/v1/incidents/{incident_id(call_id(2))}")
+    assert (whole.json["cannot_speak"], whole.json["calls"][0]["cannot_speak"]) == (True, True)
+
+
+async def test_suspicion_is_shown_with_its_reasons_in_both_languages_and_adds_up(
+    client: Client, incidents: FakeIncidents
+) -> None:
+    judged = Judgement(31, (Term("repeats", 12, 2), Term("short", 4, 1), Term("prank", 15, 1)))
+    incidents.add(given_detail(1, calls=(given_call(1, judgement=judged),)))
+    incidents.add(given_detail(2))
+    whole = await client.ask(f"/api/v1/incidents/{incident_id(call_id(1))}")
+    shown = whole.json["calls"][0]["suspicion"]
+    assert shown["score"] == sum(term["points"] for term in shown["terms"]) == 31
+    assert shown["terms"][0]["reason"] == {
+        "id": "2 panggilan dalam 6 jam terakhir",
+        "en": "2 calls in the last 6 hours",
+    }
+    other = await client.ask(f"/api/v1/incidents/{incident_id(call_id(2))}")
+    assert other.json["calls"][0]["suspicion"] is None

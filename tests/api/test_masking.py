@@ -45,7 +45,7 @@ def shown(
         given_detail(
             1,
             summary=given_summary(1, caller_number=NUMBER),
-            calls=(given_call(1, number=NUMBER, name=NAME),),
+            calls=(given_call(1, number=NUMBER, name=NAME, sent_from=NUMBER),),
             timeline=(entry,),
         )
     )
@@ -150,6 +150,8 @@ def test_every_operation_that_shows_callers_says_so() -> None:
         *("list_trunk_states", "list_dispositions", "read_metrics"),
         *("list_sops", "read_sop", "list_sop_versions", "read_sop_version"),  # questions, without answers
         "read_incident_clocks",  # times alone
+        "list_parties",  # agencies
+        *("list_banners", "read_banner", "read_posture"),  # of all callers, and of none
     }
     silent = {o.name for o in OPERATIONS if o.right is Right.SEE_CALLS and o.shows is None}
     assert silent - harmless == set()

@@ -8,7 +8,16 @@ import pytest
 from pydantic import BaseModel, ValidationError
 from structlog.testing import capture_logs
 
-from callrouter.api import case_problems, models, notice_problems, problems, refusals
+from callrouter.api import (
+    case_problems,
+    eido_problems,
+    models,
+    notice_problems,
+    party_problems,
+    problems,
+    refusals,
+    supervision_problems,
+)
 from callrouter.api.connection import Limits
 from callrouter.api.kinds import Kind
 from callrouter.api.problem_examples import example
@@ -235,6 +244,14 @@ def test_codes_are_unique() -> None:
 
 
 def test_every_kind_that_is_declared_is_in_the_catalogue() -> None:
-    modules = (problems, refusals, case_problems, notice_problems)
+    modules = (
+        problems,
+        refusals,
+        case_problems,
+        notice_problems,
+        party_problems,
+        eido_problems,
+        supervision_problems,
+    )
     declared = {value for module in modules for value in vars(module).values() if isinstance(value, Kind)}
     assert declared == set(problems.CATALOGUE)

@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -28,8 +28,15 @@ from callrouter.access.model import RIGHTS, AuditNote, Role
 from callrouter.access.ports import TokenRecord
 from callrouter.api.event_models import LONGEST_S
 from callrouter.api.server import ApiServer
+from callrouter.calls.bannerdesk import BannerDesk
+from callrouter.calls.banners import Banner, Banners
+from callrouter.calls.callingback import CallingBack
+from callrouter.calls.posture import Postures
+from callrouter.clock import now_us
+from callrouter.incidents.callbacks import Try
 from callrouter.incidents.desk import Actor, NewIncident
 from callrouter.storage.agency_incidents import AgencyIncidents
+from callrouter.storage.callback_tries import CallbackTries
 from callrouter.storage.database import Database, migrate
 from callrouter.storage.figures import Figures
 from callrouter.storage.incident_desk import IncidentTables
@@ -40,7 +47,9 @@ from callrouter.storage.notices import Notices
 from callrouter.storage.related import Related
 from callrouter.storage.sop import IncidentSops, Sops
 from callrouter.storage.sub_codes import SubCodes
+from callrouter.storage.supervision import BannerRows, PostureRows
 from tests.api.fakes import START_US, managed
+from tests.api.parties import FakeParties, neighbours, with_neighbour
 from tests.api.support import (
     DOCUMENT,
     FakeBoard,
@@ -49,6 +58,7 @@ from tests.api.support import (
     FakeRefused,
     FakeSetAside,
 )
+from tests.api.test_parties import given_talk
 from tests.storage.desks import table
 
 EXAMPLES = 5
@@ -58,9 +68,22 @@ TAG = re.compile(DOCUMENT["components"]["parameters"]["IfMatch"]["schema"]["patt
 
 # What the description's examples name.
 SHOWN = UUID("8a0f0f6e-5d0c-5f5e-9a86-1f5a2f0f6112")
+TALK = UUID("5d0c8f5e-30c8-4e62-9a86-1f5a2f0f6112")
 REVOCABLE = TokenRecord("ab12cd34", "old", Role.VIEWER, None, "0" * 64, START_US, "local", 2 * START_US)
 BY_HAND = Actor("siti (operator)")
 Bearers = dict[Role, str]
+
+
+class Rings:
+    """Takes every call back."""
+
+    async def ring(self, one: Try, ways: Sequence[str], shown: str) -> None:
+        """Nothing rings."""
+
+
+async def said(_banner: Banner) -> float:
+    """Say anything in three seconds."""
+    return 3.0
 
 
 class Running:
@@ -96,6 +119,7 @@ class Running:
             desk = IncidentTables(database, acknowledge_s=300, notices=writer)
             await desk.open_by_hand(NewIncident(SHOWN, {"category": "fire"}), BY_HAND)
             await desk.pass_to(SHOWN, None, ["damkar"], "", BY_HAND)
+            talks = FakeParties(FakeBoard([given_talk(call=TALK)]))
             server = ApiServer(
                 "127.0.0.1",
                 0,
@@ -106,13 +130,18 @@ class Running:
                 sop=Sops(database, b"k" * 32),
                 sop_answers=IncidentSops(database),
                 related=Related(database),
-                figures=Figures(database, table),
+                calling_back=CallingBack(CallbackTries(database), Rings(), table),
+                banner_desk=BannerDesk(BannerRows(database, b"k" * 32), Banners(now_us, lambda _: True), said),
+                posture_desk=Postures(PostureRows(database, b"k" * 32), now_us),
+                figures=Figures(database, table, b"k" * 32),
                 notices=Notices(database, writer),
                 notice_secrets=NoticeSecrets(database, str, str, b"k" * 32),
                 refused_calls=FakeRefused(),
                 callbacks=FakeCallbacks(),
                 set_aside=FakeSetAside(),
-                live=FakeBoard(),
+                party_desk=talks,
+                neighbours=neighbours(database, desk, writer, talks, with_neighbour(table())),
+                live=talks.board,
                 health=FakeHealth(),
                 management=centre.management,
             )

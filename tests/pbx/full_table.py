@@ -36,6 +36,7 @@ HARMLESS: Final[Document] = {
                 "notices": [
                     {"key": "qqsystem", "channel": "webhook", "url": "https://qqsystem.example/112"},
                     {"key": "qqmail", "channel": "email", "address": "qqmail@agency.example"},
+                    {"key": "qqvillage", "channel": "phone", "trunk": "qqtelco", "number": "0341900004"},
                 ],
             }
         ],
@@ -98,6 +99,7 @@ HARMLESS: Final[Document] = {
                 "steps": [
                     {"kind": "announce", "prompt": "qqclip"},
                     {"kind": "dial", "targets": ["qqfire/qqdesk", "qqfire/qqphone"]},
+                    {"kind": "challenge", "wait_s": 5, "urgency": 1},
                     {"kind": "ringgroup", "group": "qqgroup"},
                     {"kind": "record"},
                 ],

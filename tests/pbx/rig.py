@@ -35,6 +35,7 @@ EXPECTED_WARNINGS: Final = (
     "Connection refused",  # the service is away, and the PBX goes on alone
     "FastAGI failed",
     "PJSIP syntax error",  # a message that is no SIP is dropped
+    "app_channelredirect.c: No such channel",  # an agency in a talk left it in the moment when its caller did
     "Prodding channel",  # a caller was gone in the moment when he was to be sent silence
     "subscription has invalid topic",  # a channel was gone in the moment when it was transferred
     "has invalid UTF-8 characters",  # a caller's name is not what it should be; it is replaced

@@ -16,7 +16,8 @@ from sqlalchemy.types import JSON, TypeDecorator
 from callrouter.access.model import AuditNote
 from callrouter.calls.ports import CallRefused
 from callrouter.calls.records import JournalBatch, Rejected
-from callrouter.incidents.model import incident_id
+from callrouter.incidents.desk import Actor
+from callrouter.incidents.model import Outcome, incident_id
 from callrouter.privacy.access_log import Access, AccessFilter
 from callrouter.privacy.journal_lines import lines_about, written
 from callrouter.privacy.numbers import spellings
@@ -24,6 +25,7 @@ from callrouter.privacy.retention import Days, Retention
 from callrouter.storage import tables as t
 from callrouter.storage.access_log import AccessEntries
 from callrouter.storage.audit import AuditTrail
+from callrouter.storage.callback_tries import CallbackTries
 from callrouter.storage.database import Database
 from callrouter.storage.every_table import metadata
 from callrouter.storage.journal import Journal
@@ -32,6 +34,7 @@ from callrouter.storage.privacy import PersonalData
 from callrouter.storage.recordings import DAY_US, Recordings
 from callrouter.storage.refused import store_refused
 from callrouter.storage.tables_privacy import access_log
+from callrouter.storage.tables_supervision import callback_try
 from tests.storage.given import AT, SECOND, batch, execute, given_ended, given_opened, given_routed, one, rows, store
 
 KEY = b"k" * 32
@@ -97,7 +100,7 @@ async def test_all_that_is_held_of_a_number_is_found_however_it_was_written(
 ) -> None:
     call = await given_person(database, "08123456789")
     await given_refused(database, "628123456789")
-    line = b"1|opened|x" + written(NUMBER)
+    line = b"1|opened|x" + written(NUMBER)[0]
     await Journal(database).apply(JournalBatch("pbx1", "f", 9, (), (Rejected(line, "torn"),)))
     seen = Access(AT, AT, "op1", "operator", "incident", str(incident_id(call)))
     await AccessEntries(database).add([seen])
@@ -109,6 +112,36 @@ async def test_all_that_is_held_of_a_number_is_found_however_it_was_written(
     assert "Siti menunggu" in [row["remark"] for row in held.incident_agencies]
     parts = (held.attempts, held.refused, held.set_aside, held.recordings, held.access_log)
     assert [len(part) for part in parts] == [2, 1, 1, 1, 1]
+
+
+async def test_who_stood_in_from_is_found_and_blanked_like_whose_number_was_asserted(
+    database: Database, data: PersonalData
+) -> None:
+    call = uuid4()
+    await store(database, given_opened(call, number=OTHER, name="", sent_from="08123456789"))
+    assert (await data.held(spellings(NUMBER))).call_ids == [call]
+    assert (await data.blank(spellings(NUMBER), NOTE, ACCESS)).calls == 1
+    assert (await one(database, t.call, id=call))["sent_from"] == ""
+    assert (await data.held(spellings(NUMBER))).empty
+
+
+async def test_tries_to_call_somebody_back_are_found_and_blanked(database: Database, data: PersonalData) -> None:
+    call = uuid4()
+    end = given_ended(call, outcome=Outcome.ABANDONED, human=None, attempts=())
+    await store(database, given_opened(call, number="08123456789", name=""), end)
+    begun = await CallbackTries(database).begin(incident_id(call), "op1", Actor("op1 (operator)"))
+    assert [row["id"] for row in (await data.held(spellings(NUMBER))).called_back] == [begun.id]
+    await data.blank(spellings(NUMBER), NOTE, ACCESS)
+    assert "08123456789" not in await everything(database)
+    assert (await one(database, callback_try, id=begun.id))["operator"] == "op1"
+
+
+async def test_what_stood_in_from_is_blanked_when_its_time_is_over(database: Database, data: PersonalData) -> None:
+    call = uuid4()
+    await store(database, given_opened(call, number="", name="", sent_from="08123456789"))
+    while await data.expire(AT + 1):
+        pass
+    assert (await one(database, t.call, id=call))["sent_from"] == ""
 
 
 async def test_nothing_of_a_person_is_left_in_any_table_and_the_figures_are(
@@ -225,14 +258,19 @@ async def test_pages_of_the_access_log_leave_nothing_out_and_filters_hold_togeth
 
 def test_journal_still_holds_lines_and_says_until_when(tmp_path: Path) -> None:
     call = uuid4()
-    mine = f"1|opened|{call}|t=1_01.000000|node=pbx1|origin=citizen".encode() + written(NUMBER) + b"name=Lg==|chan=x"
+    mine = (
+        f"1|opened|{call}|t=1_01.000000|node=pbx1|origin=citizen".encode() + written(NUMBER)[0] + b"name=Lg==|chan=x"
+    )
     ended = f"1|ended|{call}|t=2_02.000000".encode()
-    others = b"1|opened|y" + written(OTHER)
+    others = b"1|opened|y" + written(OTHER)[0]
     (tmp_path / "done").mkdir()
     (tmp_path / "pbx1-2.log").write_bytes(b"\n".join([others, ended, b""]))
     (tmp_path / "done" / "pbx1-1.log.gz").write_bytes(gzip.compress(mine + b"\n"))
     (tmp_path / "done" / "pbx1-0.log.gz").write_bytes(b"no gzip")
     (tmp_path / "pbx1-3.log").write_bytes(others + b"\n")
+    (tmp_path / "pbx1-4.log").write_bytes(b"1|opened|z" + written(OTHER)[0] + written(NUMBER)[1] + b"\n")
+    assert [one.file for one in lines_about(tmp_path, spellings(NUMBER), [], 90)] == ["pbx1-4.log", "pbx1-1.log.gz"]
+    (tmp_path / "pbx1-4.log").unlink()
     found = lines_about(tmp_path, spellings(NUMBER), [call], 90)
     assert [(one.file, one.lines) for one in found] == [
         ("pbx1-2.log", (ended.decode(),)),

@@ -115,6 +115,17 @@ async def test_a_reporters_number_is_found_like_a_callers(database: Database) ->
     assert await found(database, numbers=("0341551234", "+62341551234")) == [first]
 
 
+async def test_what_stood_in_from_is_found_like_the_asserted_number_and_once(database: Database) -> None:
+    one, both = uuid4(), uuid4()
+    numbers = ("0341551234", "+62341551234")
+    await store(database, given_opened(one, number="+6281234567890", sent_from="0341551234"))
+    await store(database, given_opened(both, number="+62341551234", sent_from="0341551234"))
+    await store(database, given_opened(uuid4(), number="0341777", sent_from="0341777"))
+    await a_desk(database).change(incident_id(one), None, {"reporter_number": "0341551234"}, BY)
+    assert sorted(await found(database, numbers=numbers)) == sorted([incident_id(one), incident_id(both)])
+    assert await found(database, numbers=("+6281234567890",)) == [incident_id(one)]
+
+
 async def test_who_talked_is_found_by_his_key(database: Database) -> None:
     first, second = await opened(database, 2)
     await execute(database, update(t.call).where(t.call.c.incident == first).values(joined_by="op1"))

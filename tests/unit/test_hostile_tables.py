@@ -37,7 +37,7 @@ from callrouter.calls.ports import HandOver
 from callrouter.calls.records import Opened
 from callrouter.errors import OperatorError
 from callrouter.publishing.importing import TableError, parse_table
-from callrouter.routing.plan import Announce, Dial, Plan, Record, Ring, Step
+from callrouter.routing.plan import Announce, Challenge, Dial, Plan, Record, Ring, Step
 from callrouter.routing.table import RoutingTable
 from callrouter.routing.values import Language
 from callrouter.settings import Settings, load
@@ -174,7 +174,9 @@ def told(snapshot: Snapshot, origin: str, trunk: str) -> dict[str, str]:
     """Return what a session sets for such a call, as the PBX reads it from the wire."""
     opened = Opened(UUID(int=1), 0, "pbx1", origin, trunk, "0812", "", "PJSIP/x", "1.1")
     given_ = hand_over(snapshot, opened, away_of(snapshot.compiled.table), NOW)
-    for plan in (given_.plans.other, *given_.plans.by_digit.values(), *given_.plans.in_language.values()):
+    given_plans = given_.plans
+    of_digits = (given_plans.other, *given_plans.by_digit.values(), *given_plans.in_language.values())
+    for plan in (*of_digits, *given_plans.cannot_speak.values()):
         assert decoded(encode(plan)) == plain(plan)
     return dict(on_the_wire(given_))
 
@@ -202,7 +204,7 @@ def on_the_wire(given_: HandOver) -> Iterator[tuple[str, str]]:
         names = called.decode().removeprefix("ARRAY(").removesuffix(")").split(",")
         values = re.split(r"(?<!\\),", text.decode())
         assert len(names) == len(values)
-        assert all(re.fullmatch(r"CR_[A-Z_]+[0-9]*(other)?(_?(id|en))?", name) for name in names), names
+        assert all(re.fullmatch(r"CR_[A-Z_]+[0-9]*(other|silent)?(_?(id|en))?", name) for name in names), names
         yield from zip(names, (v.replace("\\,", ",") for v in values), strict=True)
 
 
@@ -235,6 +237,8 @@ def _plain(step: Step) -> tuple[str, ...]:
             return ("ring", step.group, str(step.wait_s), str(step.max_waiting))
         case Announce():
             return ("announce", step.prompt)
+        case Challenge():
+            return ("challenge", str(step.wait_s), str(step.urgency))
         case Record():
             return ("record", str(step.max_s))
 

@@ -64,6 +64,8 @@ def _step(step: str) -> tuple[Any, ...]:
             return "last", parts[0], int(parts[1])
         case "announce":
             return "announce", parts[0]
+        case "challenge":
+            return "challenge", int(parts[0]), int(parts[1])
     return kind, int(parts[0])
 
 

@@ -16,15 +16,15 @@ from callrouter.calls.lines import MAX_LINE
 from callrouter.calls.menu import menu_data
 from callrouter.prompts.texts import needed
 from callrouter.routing.decide import compile_table, plan_of
-from callrouter.routing.plan import Announce, Dial, Plan, Record, Ring, Target
+from callrouter.routing.plan import Announce, Challenge, Dial, Plan, Record, Ring, Target
 from callrouter.routing.table import MAX_STEPS as MAX_ROUTE_STEPS
 from callrouter.routing.table import MAX_TARGETS
 from tests.unit.asterisk.conffile import Priority, functions, priorities, read
 from tests.unit.asterisk.given import rendered
-from tests.unit.calls.given import ended_line, opened_line
+from tests.unit.calls.given import callback_line, ended_line, opened_line
 from tests.unit.routing.tables import small
 
-BUILT_IN = {"Answer", "Goto", "GotoIf", "Hangup", "NoOp", "Progress", "Set", "Wait"}
+BUILT_IN = {"Answer", "Busy", "Congestion", "Goto", "GotoIf", "Hangup", "NoOp", "Progress", "Set", "Wait"}
 """Applications of the PBX's core, which no module brings."""
 LEASED = {"callrouter-112", "callrouter-next"}
 """Where a caller may be when his lease runs out."""
@@ -38,8 +38,15 @@ def dialplan(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def steps(dialplan: Path) -> list[Priority]:
-    """Its lines on the way of a call; a probe only looks (below)."""
-    return [p for p in priorities(dialplan.read_text()) if not p.context.startswith("callrouter-probe")]
+    """Its lines on the way of a call; a probe only looks, a notice has no caller, nor has a call back (below)."""
+    others = ("callrouter-probe", "callrouter-notice", "callrouter-callback")
+    return [p for p in priorities(dialplan.read_text()) if not p.context.startswith(others)]
+
+
+@pytest.fixture(scope="module")
+def speaking(dialplan: Path) -> list[Priority]:
+    """The lines of a call that speaks a notice."""
+    return [p for p in priorities(dialplan.read_text()) if p.context.startswith("callrouter-notice")]
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +100,7 @@ def test_every_step_that_a_plan_can_have_is_known_to_the_dialplan(steps: list[Pr
     plan = Plan(
         (
             Dial((Target("a", "b", "t", "1", confirm=True),), 1, announce=True), Ring("g", 1, 1), Announce("wait"),
-            Ring("g", 1, 1, last=True), Record(1),
+            Ring("g", 1, 1, last=True), Challenge(5, 0), Record(1),
         ),
         "r", 5, 1, "c",
     )  # fmt: skip
@@ -191,8 +198,10 @@ def test_plan_is_that_of_language_and_choice_then_of_the_choice_and_never_none(s
     has_one = ("GotoIf", "$[${LEN(${CR_PLAN})}>0]?callrouter-plan,s,1")
     assert lines[begin:] == [
         ("Set", "CR_KEY=other"),
-        ("GotoIf", "$[${LEN(${CR_MENU__${CR_LANG}})}=0]?decided"),
+        ("GotoIf", "$[${LEN(${CR_MENU__${CR_LANG}})}=0]?plain"),
         ("Gosub", "callrouter-menu,s,1"),
+        ("Goto", "decided"),
+        ("Gosub", "callrouter-banner,plain,1"),
         ("ExecIf", '$["${CR_WHERE}"=""]?Set(CR_WHERE=${CR_WHERE_${CR_KEY}})'),
         ("Set", "CR_PLAN=${CR_PLAN_${CR_KEY}_${CR_LANG}}"),
         has_one,
@@ -207,7 +216,7 @@ def test_digit_means_something_if_and_only_if_it_has_a_plan(steps: list[Priority
     menu = [p.arguments for p in of(steps, "callrouter-menu")]
     (test,) = [text for text in menu if text.endswith("?chosen")]
     assert test == "$[${LEN(${CR_PLAN_${CR_DIGITS}})}>0]?chosen"
-    assert [text for text in menu if text.startswith("CR_KEY=")] == ["CR_KEY=${CR_DIGITS}"]
+    assert [text for text in menu if text.startswith("CR_KEY=")] == ["CR_KEY=silent", "CR_KEY=${CR_DIGITS}"]
     assert menu.index("CR_KEY=${CR_DIGITS}") == menu.index("CR_CHOICE=${CR_DIGITS}") + 1
     before = menu[: menu.index(test)]
     assert any(text.endswith('=""]?silent') for text in before), "CR_PLAN_ of no digit is never asked for"
@@ -217,10 +226,10 @@ def test_menu_behind_a_digit_is_read_at_once_so_that_the_next_digit_meets_a_read
     """Whatever took time between two Read()s, or played a clip there, could lose a digit that is under way."""
     lines = of(steps, "callrouter-menu")
     labels = {p.label: n for n, p in enumerate(lines) if p.label}
-    (read,) = [n for n, p in enumerate(lines) if p.application == "Read"]
+    read, asked = [n for n, p in enumerate(lines) if p.application == "Read"]
     assert "CR_MENU_${CR_IN}_${CR_LANG}" in lines[read].arguments
     between = [*lines[read + 1 : labels["inner"]], *lines[labels["enter"] : read]]
-    assert {p.application for p in between} <= {"Set", "GotoIf", "Goto"}
+    assert {p.application for p in between if p is not lines[asked]} <= {"Set", "GotoIf", "Goto"}
     assert [(p.application, p.arguments) for p in lines[labels["inner"] : labels["inner"] + 2]] == [
         ("Set", "CR_IN=${CR_DIGITS}"),
         ("Goto", "enter"),
@@ -254,17 +263,25 @@ def test_text_of_the_caller_goes_nowhere_but_into_the_journals_code(steps: list[
     sources = [p.arguments for p in steps if any(source in p.arguments for source in sent)]
     assert sources == [
         "__CR_HOPS=$[0${FILTER(0-9,${PJSIP_HEADER(read,X-Callrouter-Hops):0:2})}]",  # a neighbour's, two digits
+        "CR_HANDED=${FILTER(-0-9A-Za-z,${PJSIP_HEADER(read,X-Callrouter-Incident):0:64})}",  # a neighbour's, too
         "CR_SENT=${CHANNEL(pjsip,call-id):0:200}/${CHANNEL(pjsip,remote_tag):0:100}",
         "CR_SENT=${CALLERID(num):0:64}",
         "CR_SENT=${CALLERID(name):0:200}",
+        "CR_SENT=<${CHANNEL(pjsip,remote_uri):0:600}",
         "CR_SENT=${PJSIP_HEADER(read,Geolocation):0:64}",
         "CR_SENT=${CHANNEL(pjsip,call-id):0:200}",
         "PJSIP_HEADER(add,X-Callrouter-Hops)=${CR_HOPS}",
+        '$["${CR_ID}"!=""]?Set(PJSIP_HEADER(add,X-Callrouter-Incident)=${CR_ID})',
     ]
     uses = {p.arguments for p in steps if "CR_SENT" in p.arguments} - set(sources)
     assert uses == {
         "GROUP(invite)=${SHA1(${STRREPLACE(CR_SENT,:,)})}",
         "CR_SENT=${STRREPLACE(CR_SENT,%,%25)}",
+        "CR_SENT=${CUT(CR_SENT,<,${FIELDQTY(CR_SENT,<)})}",
+        "CR_SENT=${CUT(CR_SENT,:,2-)}",
+        "CR_SENT=${CUT(CR_SENT,>,1)}",
+        "CR_SENT=${CUT(CR_SENT,@,1):0:64}",
+        "CR_FROM=${BASE64_ENCODE(.${STRREPLACE(CR_SENT,:,%3A)})}",
         "CR_NUMBER=${BASE64_ENCODE(.${STRREPLACE(CR_SENT,:,%3A)})}",
         "CR_NAME=${BASE64_ENCODE(.${STRREPLACE(CR_SENT,:,%3A)})}",
         "CR_INVITE=${BASE64_ENCODE(.${STRREPLACE(CR_SENT,:,%3A)})}",
@@ -273,7 +290,7 @@ def test_text_of_the_caller_goes_nowhere_but_into_the_journals_code(steps: list[
 
 
 def test_recording_is_given_no_command_whatever_a_variable_holds(steps: list[Priority]) -> None:
-    (started,) = [p.arguments for p in steps if "MixMonitor" in p.arguments or p.application == "MixMonitor"]
+    (started,) = [p.arguments for p in steps if re.search(r"(?<!Stop)MixMonitor", f"{p.application} {p.arguments}")]
     folder, name, options = re.fullmatch(r"MixMonitor\(([^$,]+)/(\$\{[^}]+\}\)\}),(\w+)\)", started).groups()  # type: ignore[union-attr]
     assert Path(folder).is_absolute()
     assert name == "${FILTER(-0-9a-z_./,${CR_FILE})}"
@@ -294,11 +311,13 @@ def test_extension_that_was_dialled_is_used_only_where_the_table_made_it(steps: 
 
 # ---------------------------------------------------------------- applications that lose callers
 def test_dial_always_keeps_the_caller_and_never_follows_a_redirection(steps: list[Priority]) -> None:
-    asked = [
-        p.arguments.rsplit(",", 1)[1] for p in steps if p.application == "Dial" and p.context == "callrouter-consult"
-    ]
-    assert all(options.startswith("i") for options in asked)  # an operator's own call: he is no caller
-    dials = [p for p in steps if p.application == "Dial" and p.context != "callrouter-consult"]
+    no_caller = {
+        "callrouter-consult",
+        "callrouter-party",
+    }  # an operator's own call; one that rings an agency for a talk
+    asked = [p.arguments.rsplit(",", 1)[1] for p in steps if p.application == "Dial" and p.context in no_caller]
+    assert all(options.startswith("i") for options in asked)
+    dials = [p for p in steps if p.application == "Dial" and p.context not in no_caller]
     assert len(dials) == 4
     for dial in dials:
         _, timeout, options = re.fullmatch(r"(.*),(\$\{\w+\}\^\$\{\w+\}),([^,]*)", dial.arguments).groups()  # type: ignore[union-attr]
@@ -329,10 +348,10 @@ def test_recording_is_kept_on_hang_up_and_needs_no_beep_of_the_pbx(steps: list[P
 
 def test_reading_digits_never_answers_a_call_and_every_wait_is_bounded(steps: list[Priority]) -> None:
     reads = [p.arguments.split(",") for p in steps if p.application == "Read"]
-    assert len(reads) == 5
+    assert len(reads) == 7
     for variable, _clips, digits, options, attempts, seconds in reads:
         assert (variable, digits, options, attempts) == ("CR_DIGIT", "1", "n", "1")
-        assert re.fullmatch(r"\$\{CR_(DIGIT|AFTER|CONFIRM)_S\}", seconds)
+        assert re.fullmatch(r"\$\{(CR_(DIGIT|AFTER|CONFIRM)_S|ARG2)\}", seconds)
     plays = [p for p in steps if p.application == "Playback" and p.context in {"callrouter-menu", "callrouter-plan"}]
     assert plays
     assert all(p.arguments.endswith(",noanswer") for p in plays)
@@ -344,7 +363,14 @@ def test_nothing_is_said_in_the_menu_that_a_digit_cannot_end(steps: list[Priorit
 
 def test_hangup_handler_opens_no_socket_and_waits_for_nothing(steps: list[Priority]) -> None:
     handler = of(steps, "callrouter-hangup")
-    assert {p.application for p in handler} == {"Set", "GotoIf", "Goto", "UserEvent", "Return"}
+    assert {p.application for p in handler} == {"Set", "GotoIf", "Goto", "ExecIf", "UserEvent", "Return"}
+    (parties,) = [p.arguments for p in handler if p.application == "ExecIf"]
+    assert parties.endswith("?Gosub(callrouter-party-kept,all,1)")
+    ends = of(steps, "callrouter-party-kept", "all")
+    assert {p.application for p in ends} == {"Set", "GotoIf", "Goto", "ExecIf", "Return"}
+    assert [p.arguments.partition("?")[2] for p in ends if p.application == "ExecIf"] == [
+        "ChannelRedirect(${CR_LEG},callrouter-party,end,1)"
+    ]
     assert handler[-2].arguments.startswith(f"{EVENT_DOORBELL},")
     journal = [n for n, p in enumerate(handler) if "FILE(" in p.arguments]
     assert journal == [len(handler) - 3]
@@ -367,13 +393,16 @@ def test_every_variable_that_is_read_is_set_somewhere(dialplan: Path) -> None:
     given = {name for name, _ in globals_.lines}
     given |= set(re.findall(r"set_var = (CR_\w+)=", pjsip))
     given |= set(re.findall(r"(?:Set\(|Read\()(?:__|MASTER_CHANNEL\()?(CR_\w+)[=,)]", text))
-    by_service = {"CR_MENU_SWITCH", "CR_MENU_", "CR_NEXT_LANG_", "CR_PLAN_", "CR_WHERE_"}
+    by_service = {"CR_MENU_SWITCH", "CR_MENU_", "CR_NEXT_LANG_", "CR_PLAN_", "CR_PLAN_silent", "CR_WHERE_"}
     by_parts = {"CR_ATTEMPT_"}
+    by_party = {f"CR_PARTY_{name}" for name in ("ID", "OF", "CALL", "TO", "AT", "S", "MAX", "ABOUT")}
     by_table = {"CR_ROOM_", "CR_ALL_", "CR_RECORD_", "CR_TO_"}
     by_probe = {"CR_PROBE", "CR_PROBE_TRUNK"}
+    by_notice = {"CR_NOTICE", "CR_TRY", "CR_VIA", "CR_TO", "CR_RING", "CR_LISTEN", "CR_SAY"} - given
     text = text.replace("CR_MENU__", "CR_MENU_")
     used = set(re.findall(r"\$\{(CR_\w+)", text)) | set(re.findall(r"CUT\((CR_\w+)", text))
-    assert used - given == by_service | by_parts | by_table | by_probe
+    by_back = {"CR_BACK_NUMBER", "CR_BACK_VIA", "CR_BACK_S"}
+    assert used - given == by_service | by_parts | by_party | by_table | by_probe | by_notice | by_back
     assert f"Set({min(by_parts)}${{CR_N}}=" in text
 
 
@@ -432,7 +461,7 @@ def test_longest_line_of_the_journal_is_not_cut(dialplan: Path) -> None:
     attempts = sum(rounds) * one + labels_of_the_plan + labels_after
     fields = len(ended_line(plan="", route="r" * key, category="c" * key, stage="operator", lang="id"))
     stamps = 5 * stamp + by + key + len("6f1c1d8e-7d3f-4b1f-9f5e-0d3b5f0f8a11.wav") + len("9999999")
-    talks = int(re.findall(r"LEN\(\$\{CR_TALKS\}\)\}<(\d+)", dialplan.read_text())[0])
+    talks = int(re.findall(r"talks=\$\{CR_SPOKEN:0:(\d+)\}", dialplan.read_text())[0]) + len("+more")
     path = len("FILE(,,,al,u)=") + 300
     assert path + fields + stamps + talks + MAX_PLAN_CHARS + attempts < 8_191 < MAX_LINE + 1
 
@@ -479,3 +508,82 @@ def test_no_program_is_named_by_a_variable(steps: list[Priority], probing: list[
     called = [p.arguments for p in (*steps, *probing) if p.application == "AGI"]
     assert len(called) >= 3
     assert [words for words in called if "$" in words.partition(",")[0]] == []
+
+
+# ---------------------------------------------------------------- a call that speaks a notice
+def test_speaking_a_notice_is_no_call_and_touches_none(speaking: list[Priority]) -> None:
+    assert not any("CR_CALL" in p.arguments for p in speaking)
+    stamped = {name for p in speaking for name in re.findall(r"MASTER_CHANNEL\((\w+)\)", p.arguments)}
+    assert stamped == {"CR_RESULT", "CR_NOTED"}
+    assert {p.arguments.partition(",")[0] for p in speaking if p.application == "Gosub"} == {"callrouter-notice"}
+
+
+def test_speaking_a_notice_is_bounded_and_keeps_a_channel_of_the_trunk(speaking: list[Priority]) -> None:
+    (dial,) = [p.arguments for p in speaking if p.application == "Dial"]
+    assert ",${CR_RING}^${CR_NO_PROGRESS},gib(callrouter-notice^leg^1)U(callrouter-notice-told)" in dial
+    (read,) = [p.arguments for p in speaking if p.application == "Read"]
+    assert read == "CR_DIGIT,${CR_SAY},1,n,1,${CR_CONFIRM_S}"
+    assert "TIMEOUT(absolute)=${CR_LISTEN}" in {p.arguments for p in speaking}
+    count = "${GROUP_COUNT(${CR_TRUNK}@trunk)}+${GROUP_COUNT(${CR_TRUNK}@out)}"
+    before, _, after, *_ = [p.arguments for p in of(speaking, "callrouter-notice", "leg")]
+    assert (before, after) == (f"$[{count}+2>0${{CR_CHANNELS}}]?full", f"$[{count}+1>0${{CR_CHANNELS}}]?over")
+
+
+def test_what_became_of_a_notice_is_written_once_and_when_the_digit_is_pressed(speaking: list[Priority]) -> None:
+    told = [(p.application, p.arguments) for p in of(speaking, "callrouter-notice-told")]
+    for result in ("accepted", "declined"):
+        noted = told.index(("Gosub", f"callrouter-notice,note,1({result})"))
+        assert told[noted - 1] == ("Set", "MASTER_CHANNEL(CR_NOTED)=yes")
+        assert told[noted + 1] == ("Playback", f"cr/notice-{result}")
+    (over, _) = [p.arguments for p in of(speaking, "callrouter-notice", "over")]
+    assert over == '$["${CR_NOTED}"=""]?Gosub(callrouter-notice,note,1(${CR_RESULT}))'
+    (line,) = [p.arguments for p in speaking if "FILE(" in p.arguments]
+    assert line.endswith("=1|notice|${CR_NOTICE}|t=${CR_NOTED}|node=${CR_NODE}|try=${CR_TRY}|result=${ARG1}")
+
+
+# ---------------------------------------------------------------- a caller is called back
+@pytest.fixture(scope="module")
+def backing(dialplan: Path) -> list[Priority]:
+    """The lines of a call back."""
+    return [p for p in priorities(dialplan.read_text()) if p.context.startswith("callrouter-callback")]
+
+
+def test_call_back_is_no_call_and_dials_nothing_but_digits(backing: list[Priority]) -> None:
+    assert not any("CR_CALL}" in p.arguments for p in backing)
+    (dial,) = [p.arguments for p in backing if p.application == "Dial"]
+    assert dial == (
+        "PJSIP/${CR_BACK_TO}@trunk-${CR_VIA},${FILTER(0-9,${CR_BACK_S})}^${CR_NO_PROGRESS},"
+        "girb(callrouter-callback-leg^s^1)U(callrouter-callback-human)"
+    )
+    dialled = {p.arguments for p in backing if p.arguments.startswith("CR_BACK_TO=")}
+    assert dialled == {
+        "CR_BACK_TO=${FILTER(+,${CR_BACK_NUMBER:0:1})}${FILTER(0-9,${CR_BACK_NUMBER})}",
+        "CR_BACK_TO=${MASTER_CHANNEL(CR_BACK_TO)}",
+    }
+    assert {p.arguments for p in backing if p.arguments.startswith("CR_VIA=")} == {
+        "CR_VIA=${FILTER(-a-z0-9,${CUT(CR_BACK_VIA,&,${CR_I})})}"
+    }
+
+
+def test_call_back_has_its_priority_and_is_counted_on_its_trunk(backing: list[Priority]) -> None:
+    leg = [(p.application, p.arguments) for p in of(backing, "callrouter-callback-leg")]
+    assert leg == [
+        ("Set", "PJSIP_HEADER(add,Priority)=psap-callback"),
+        ("Gosub", "callrouter-leg,s,1"),
+        ("Return", ""),
+    ]
+
+
+def test_each_end_of_a_call_back_is_written_before_anything_else_happens(backing: list[Priority]) -> None:
+    begin = [p.arguments for p in of(backing, "callrouter-callback", "s")]
+    assert begin[0] == "CHANNEL(hangup_handler_push)=callrouter-callback,ended,1"
+    ends = [p for p in backing if p.arguments == "callrouter-callback,note,1(ended)"]
+    assert [p.exten for p in ends] == ["failed", "ended"]
+    handler = [p for p in backing if p.exten in {"ended", "note"}]
+    assert {p.application for p in handler} == {"ExecIf", "Gosub", "Return", "Set", "UserEvent"}
+
+
+def test_line_of_a_call_back_has_the_fields_that_are_read(dialplan: Path) -> None:
+    (template,) = re.findall(r"\)=1\|callback\|[^|]*\|(.*)\)$", dialplan.read_text(), re.MULTILINE)
+    written = re.findall(r"(?:^|\|)([a-z]+)=", template)
+    assert written == [pair.split(b"=")[0].decode() for pair in callback_line().split(b"|")[3:]]

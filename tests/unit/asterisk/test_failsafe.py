@@ -85,9 +85,12 @@ def disagreements(document: Document, folder: Path, moments: list[int], language
         found = variables(folder, door, at)
         heard = languages if asked(document) and origin in {"citizen", "operator"} else languages[:1]
         meant = [(None, (None, None)), *choices(document).items()]
+        if len(heard) == len(languages) and asked(document) and origin in {"citizen", "operator"}:
+            meant.append(("silent", (None, None)))
         for (digits, (category, area)), language in itertools.product(meant, heard):
             facts = {
                 "category": category,
+                "choice": "cannot_speak" if digits == "silent" else "none",
                 "area": its_area or area,
                 "trunk": trunk,
                 "trunk_kind": kind,

@@ -81,7 +81,7 @@ def test_every_plan_of_a_valid_table_is_in_the_closed_alphabet_or_too_long(table
         assert re.fullmatch(
             r"dial,(PJSIP/\+?\d+@trunk-[a-z0-9-]+|Local/c\+?\d+_[a-z0-9-]+@callrouter-confirm/n)"
             r"(&(PJSIP/\+?\d+@trunk-[a-z0-9-]+|Local/c\+?\d+_[a-z0-9-]+@callrouter-confirm/n))*,\d+,[an],[a-z0-9/+-]+(,\d+(&\d+)*)?"
-            r"|(ring,[a-z0-9-]+,\d+,\d+)|(last,[a-z0-9-]+,\d+)|(announce,[a-z0-9-]+)|(record,\d+)",
+            r"|(ring,[a-z0-9-]+,\d+,\d+)|(last,[a-z0-9-]+,\d+)|(announce,[a-z0-9-]+)|(challenge,\d+,\d+)|(record,\d+)",
             step,
         )
 

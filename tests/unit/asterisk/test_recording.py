@@ -13,7 +13,7 @@ from callrouter import settings
 from callrouter.asterisk.ami import AmiAnswer, AmiRefused
 from callrouter.asterisk.recorder import WAITING, Recorder
 from callrouter.errors import OperatorError
-from tests.unit.asterisk.given import answer, event, rendered
+from tests.unit.asterisk.given import event, rendered
 from tests.unit.routing.tables import small
 
 CALL, STAMP = "5d0c8f5e-30c8-4e62-9a86-1f5a2f0f6112", "1790000010_30.500000"
@@ -81,7 +81,64 @@ class Link:
         self.asked.append((name, fields))
         if self.refuses:
             raise AmiRefused("No such channel")
-        return answer()
+        return AmiAnswer({"Response": "Success", "MixMonitorID": f"0x{len(self.asked)}"}, ())
+
+
+def begun(folder: Path, call: str = CALL) -> tuple[str, dict[str, Any]]:
+    """What the PBX is asked to record."""
+    file = f"{folder}/2026-09-21/{call}_{STAMP}.wav"
+    return "MixMonitor", {"Channel": "PJSIP/trunk-telco-1", "File": file, "options": "bi(CR_MIX)"}
+
+
+def ended(mixing: str) -> tuple[str, dict[str, Any]]:
+    """What it is asked to end."""
+    return "StopMixMonitor", {"Channel": "PJSIP/trunk-telco-1", "MixMonitorID": mixing}
+
+
+async def asked(recorder: Recorder, link: Link, *, times: int) -> list[tuple[str, dict[str, Any]]]:
+    """Return what the PBX was asked, once it was so often, and then no more."""
+    running = asyncio.create_task(recorder.run())
+    async with asyncio.timeout(5):
+        while len(link.asked) < times:
+            await asyncio.sleep(0)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    running.cancel()
+    return link.asked
+
+
+WANTED = {"UserEvent": "CRRecord", "Call": CALL, "Stamp": STAMP, "Caller": "PJSIP/trunk-telco-1"}
+OTHER = "5d0c8f5e-30c8-4e62-9a86-1f5a2f0f6113"
+
+
+@pytest.mark.parametrize("what", ["CRHuman", "CRStage", "CRChoice", "CRDoorbell"])
+async def test_recording_ends_when_somebody_else_has_the_caller(tmp_path: Path, what: str) -> None:
+    link = Link()
+    recorder = Recorder(link, tmp_path)
+    recorder.heard(event("UserEvent", **WANTED))
+    await asked(recorder, link, times=1)
+    recorder.heard(event("UserEvent", UserEvent=what, Call=OTHER))
+    recorder.heard(event("UserEvent", UserEvent=what, Call=CALL))
+    recorder.heard(event("UserEvent", UserEvent=what, Call=CALL))
+    assert await asked(recorder, link, times=2) == [begun(tmp_path), ended("0x1")]
+
+
+async def test_recording_of_the_next_ends_the_one_before(tmp_path: Path) -> None:
+    link = Link()
+    recorder = Recorder(link, tmp_path)
+    recorder.heard(event("UserEvent", **WANTED))
+    await asked(recorder, link, times=1)
+    recorder.heard(event("UserEvent", **WANTED))
+    assert await asked(recorder, link, times=3) == [begun(tmp_path), ended("0x1"), begun(tmp_path)]
+
+
+async def test_part_that_was_over_before_it_could_be_recorded_is_not(tmp_path: Path) -> None:
+    link = Link()
+    recorder = Recorder(link, tmp_path)
+    recorder.heard(event("UserEvent", **WANTED))
+    recorder.heard(event("UserEvent", UserEvent="CRChoice", Call=CALL))
+    recorder.heard(event("UserEvent", **WANTED | {"Call": OTHER}))
+    assert await asked(recorder, link, times=1) == [begun(tmp_path, OTHER)]
 
 
 async def test_talk_that_the_dialplan_asks_for_is_recorded_on_the_callers_channel(tmp_path: Path) -> None:
@@ -89,14 +146,13 @@ async def test_talk_that_the_dialplan_asks_for_is_recorded_on_the_callers_channe
     recorder = Recorder(link, tmp_path)
     running = asyncio.create_task(recorder.run())
     wanted = {"UserEvent": "CRRecord", "Call": CALL, "Stamp": STAMP, "Caller": "PJSIP/trunk-telco-1"}
-    recorder.heard(event("UserEvent", **wanted))
     link.refuses = True
     recorder.heard(event("UserEvent", **wanted))
+    recorder.heard(event("UserEvent", **wanted | {"Call": OTHER}))
     async with asyncio.timeout(5):
         while len(link.asked) < 2:
             await asyncio.sleep(0)
-    file = f"{tmp_path}/2026-09-21/{CALL}_{STAMP}.wav"
-    assert link.asked == [("MixMonitor", {"Channel": "PJSIP/trunk-telco-1", "File": file, "options": "b"})] * 2
+    assert link.asked == [begun(tmp_path), begun(tmp_path, OTHER)]
     await asyncio.sleep(0)
     assert not running.done()
     running.cancel()

@@ -85,7 +85,8 @@ def choice(call: UUID = CALL, **changed: str) -> AmiEvent:
     """Return what the dialplan tells when it takes a plan (callrouter-step, plan)."""
     fields = {
         "Path": "service", "Choice": "1", "Category": "fire", "Lang": "id", "Origin": "citizen", "Trunk": "telco",
-        "Area": "", "Away": "", "By": "", "Version": "7", "Route": "fire", "Plan": sent(PLAN_TEXT, len(PLAN_TEXT)),
+        "Area": "", "Away": "", "Suspicion": "", "Speechless": "", "Posture": "", "By": "",
+        "Version": "7", "Route": "fire", "Plan": sent(PLAN_TEXT, len(PLAN_TEXT)),
     }  # fmt: skip
     return event("UserEvent", UserEvent="CRChoice", Call=str(call), **(fields | changed))
 
@@ -155,6 +156,22 @@ def test_plan_of_the_failsafe_is_shown_and_not_noted_as_decided() -> None:
     assert rig.notes.taken == []
 
 
+def test_who_cannot_speak_is_shown_so_whoever_he_is_passed_on_to_and_his_suspicion_is_noted() -> None:
+    rig = Rig()
+    rig.take(stage("opened"), choice(Choice="cannot_speak", Category="", Speechless="yes", Suspicion="31"))
+    assert rig.only.cannot_speak
+    (noted,) = [note for note in rig.notes.taken if isinstance(note, CallRouted)]
+    assert (noted.facts.choice, noted.facts.suspicion) == (Choice.CANNOT_SPEAK, 31)
+    rig.take(choice(By="op1"), stage("agency"))
+    assert rig.only.cannot_speak
+
+
+def test_who_cannot_speak_is_known_again_after_a_gap() -> None:
+    rig = Rig()
+    rig.watch.resynchronise(answer(channel(CR_SPEECHLESS="yes")))
+    assert rig.only.cannot_speak
+
+
 def test_dialplan_tells_of_a_choice_what_is_read_of_it() -> None:
     dialplan = (resource("asterisk-config") / "extensions.conf").read_text()
     (told,) = re.findall(r"UserEvent\(CRChoice,(.*)\)$", dialplan, re.MULTILINE)
@@ -163,6 +180,7 @@ def test_dialplan_tells_of_a_choice_what_is_read_of_it() -> None:
         "Call": "${CR_CALL}", "Path": "${CR_PATH}", "Choice": "${CR_CHOICE}", "Category": "${CR_CATEGORY}",
         "Lang": "${CR_LANG}", "Origin": "${CR_ORIGIN}", "Trunk": "${CR_TRUNK}", "Version": "${CR_VERSION}",
         "Area": "${CR_WHERE}", "Away": "${CR_AWAY}", "By": "${CR_PASSED}",
+        "Suspicion": "${CR_SUSPICION}", "Speechless": "${CR_SPEECHLESS}", "Posture": "${CR_POSTURE}",
         "Route": "${CR_ROUTE}", "Plan": "${BASE64_ENCODE(.${CR_PLAN})}",
     }  # fmt: skip
     assert template.keys() == choice().fields.keys() - {"Event", "UserEvent"}
@@ -250,6 +268,16 @@ def test_caller_who_is_passed_on_is_shown_with_his_new_plan_and_noted_again() ->
     assert [entry["by"] for entry in logs if entry["event"] == "call.passed_on"] == ["op1"]
 
 
+def test_what_stood_in_from_is_on_the_board_from_the_first_and_after_a_gap() -> None:
+    rig = Rig()
+    rig.take(stage("menu", From=sent("0341555", 64)))
+    assert rig.only.sent_from == "0341555"
+    rig.take(stage("plan", From=sent("0341555", 64)))
+    assert rig.only.sent_from == "0341555"
+    rig.take(stage("plan", From=""))
+    assert rig.only.sent_from == ""
+
+
 NEEDED = ("Path", "Choice", "Lang", "Origin", "Trunk", "Version", "Plan")
 """What a told choice cannot do without."""
 MALFORMED = [
@@ -261,6 +289,7 @@ MALFORMED = [
     stage("plan", Opened="yesterday"),
     stage("plan", Number="L"),
     stage("plan", Number=""),
+    stage("plan", From="L"),
     *(without(choice(Category="light"), name) for name in NEEDED),
     *(choice(Category="light", **{name: "no such"}) for name in ("Origin", "Lang", "Version", "Plan")),
     choice(Category="", Choice="no such"),

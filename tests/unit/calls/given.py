@@ -48,8 +48,10 @@ def opened_line(call: UUID = CALL, **changed: str) -> bytes:
         "trunk": "telco",
         "num": sent("0812345", 64),
         "name": sent("Sri Rahayu"),
+        "from": "",
         "chan": "PJSIP/trunk-telco-00000001",
         "uid": "1763760000.1",
+        "handed": "",
     }
     return _line("opened", call, fields | changed)
 
@@ -103,6 +105,10 @@ def ended_line(call: UUID = CALL, *attempts: str, **changed: str) -> bytes:
         "trunk": "telco",
         "area": "",
         "away": "",
+        "susp": "",
+        "mute": "",
+        "posture": "",
+        "parties": "",
         "plan": "plan,3,fire,10!dial,PJSIP/101@trunk-damkar,20,a,damkar/posko!last,operators,90!record,60",
         "attempts": "".join(f"^{text}" for text in attempts),
     }
@@ -112,6 +118,29 @@ def ended_line(call: UUID = CALL, *attempts: str, **changed: str) -> bytes:
 def duty_line(id_: UUID = OTHER, **changed: str) -> bytes:
     """Return a line "duty"."""
     return _line("duty", id_, {"t": at(3), "node": "pbx1", "op": "op1", "act": "join"} | changed)
+
+
+def callback_line(id_: UUID = OTHER, **changed: str) -> bytes:
+    """Return a line "callback"."""
+    fields = {
+        "t": at(40),
+        "node": "pbx1",
+        "what": "ended",
+        "incident": str(CALL),
+        "num": "081234567890",
+        "op": "op1",
+        "trunk": "telco",
+        "operator": at(3),
+        "human": at(9),
+        "result": "talked",
+        "cause": "",
+    }
+    return _line("callback", id_, fields | changed)
+
+
+def notice_line(id_: UUID = OTHER, **changed: str) -> bytes:
+    """Return a line "notice"."""
+    return _line("notice", id_, {"t": at(3), "node": "pbx1", "try": "2", "result": "accepted"} | changed)
 
 
 def _line(kind: str, call: UUID, fields: dict[str, str]) -> bytes:
@@ -184,9 +213,11 @@ class Talk:
 
     fails: Exception | None = None
     given: list[HandOver] = field(default_factory=list)
+    suspicions: list[int] = field(default_factory=list)
 
-    async def hand_over(self, given: HandOver) -> None:
+    async def hand_over(self, given: HandOver, suspicion: int = 0) -> None:
         """Take it."""
+        self.suspicions.append(suspicion)
         if self.fails:
             raise self.fails
         self.given.append(given)

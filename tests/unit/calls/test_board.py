@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from callrouter.calls import board as board_module
-from callrouter.calls.board import Board, Contradictions, Seen
+from callrouter.calls.board import SLICE, Board, Contradictions, Seen
 from callrouter.calls.live import LiveCall, Stage
 from callrouter.incidents.model import incident_id
 from tests.unit.calls.given import CALL, OTHER, us
@@ -293,3 +294,84 @@ def test_board_without_calls_holds_nothing(events: list[Seen]) -> None:
     for one in events:
         board.ended(one.call)
     assert (board._calls, board._by_linkedid) == ({}, {})
+
+
+class _Told:
+    """A follower who counts."""
+
+    def __init__(self) -> None:
+        self.calls: list[LiveCall] = []
+        self.ended: list[UUID] = []
+
+    def moved(self, live: LiveCall) -> None:
+        self.calls.append(live)
+
+    def gone(self, call: UUID) -> None:
+        self.ended.append(call)
+
+
+def many(count: int, stage: Stage = Stage.MENU) -> list[Seen]:
+    return [seen(UUID(int=n), stage, linkedid=f"linked-{n}") for n in range(1, count + 1)]
+
+
+def test_look_at_the_pbx_tells_of_what_differs_alone() -> None:
+    board, told = Board(), _Told()
+    board.follow(told)
+    board.reset(many(50, Stage.AGENCY), {"linked-7": {LEG: "trunk-damkar"}})
+    assert len(told.calls) == 50  # each once, though one of them rings
+    assert [live.call.int for live in told.calls if live.with_whom] == [7]
+    told.calls.clear()
+    board.reset(many(50, Stage.AGENCY), {"linked-7": {LEG: "trunk-damkar"}})
+    assert told.calls == []
+    board.reset([*many(48, Stage.AGENCY), seen(UUID(int=49), Stage.TALKING, linkedid="linked-49")], {})
+    assert [(live.call.int, live.stage) for live in told.calls] == [(7, Stage.AGENCY), (49, Stage.TALKING)]
+    assert [call.int for call in told.ended] == [50]
+
+
+async def test_many_calls_are_told_of_a_few_at_once_and_each_as_it_is_by_then() -> None:
+    board, told = Board(), _Told()
+    board.follow(told)
+    board.reset(many(200))
+    assert len(board.live()) == 200
+    rounds = []
+    board.ended(UUID(int=199))
+    board.moved(seen(UUID(int=200), Stage.OPERATOR, linkedid="linked-200"))
+    while len(told.calls) < 199:
+        before = len(told.calls)
+        await asyncio.sleep(0)
+        rounds.append(len(told.calls) - before)
+    assert set(rounds[:-1]) == {SLICE}
+    assert 0 < rounds[-1] <= SLICE
+    await asyncio.sleep(0)
+    assert sorted(live.call.int for live in told.calls) == [*range(1, 199), 200]
+    assert [live.stage for live in told.calls if live.call.int == 200] == [Stage.OPERATOR]
+    assert [call.int for call in told.ended] == [199]
+
+
+async def test_second_look_in_the_middle_of_telling_tells_of_each_once_more_where_it_differs() -> None:
+    board, told = Board(), _Told()
+    board.follow(told)
+    board.reset(many(30))
+    board.reset(many(30, Stage.PLAN))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    last = {live.call: live.stage for live in told.calls}
+    assert len(last) == 30
+    assert set(last.values()) == {Stage.PLAN}
+
+
+def test_talk_shows_all_who_take_part_and_goes_on_without_the_first() -> None:
+    board = Board()
+    board.moved(seen(stage=Stage.OPERATOR))
+    board.joined(CALL, "op1")
+    board.takes_part(CALL, "a", "trunk-damkar")
+    board.takes_part(CALL, "b", "trunk-pmi")
+    assert only(board).with_whom == ("op1", "trunk-damkar", "trunk-pmi")
+    board.joined(CALL, "trunk-damkar")  # the operator has left
+    assert only(board).with_whom == ("trunk-damkar", "trunk-pmi")
+    board.takes_part_no_more(CALL, "b")
+    board.takes_part_no_more(CALL, "b")
+    assert (only(board).stage, only(board).with_whom) == (Stage.TALKING, ("trunk-damkar",))
+    board.ended(CALL)
+    board.takes_part(CALL, "c", "trunk-pmi")
+    assert (board.live(), board.one(CALL), board.channel_of(CALL)) == ([], None, "")

@@ -11,13 +11,15 @@ from uuid import UUID, uuid4
 import pytest
 
 from callrouter.calls import caller
-from callrouter.calls.caller import NEARBY_US, Callers, Card, History, Judgement, OpenIncident, PastCall, Term
+from callrouter.calls.caller import NEARBY_US, Callers, Card, History, OpenIncident, PastCall
 from callrouter.calls.live import LiveCall, Stage
 from callrouter.incidents.model import incident_id
+from callrouter.incidents.suspicion import Judgement, Term
 from callrouter.incidents.views import StorageUnavailable
 
 NOW = 1_795_267_207_000_000
 NUMBER = "081234567890"
+JUDGED = Judgement(18, (Term("repeats", 18, 3),))
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +51,7 @@ class Book:
     known: dict[str, History] = field(default_factory=dict)
     incidents: list[OpenIncident] = field(default_factory=list)
     ended: dict[UUID, LiveCall] = field(default_factory=dict)
+    measured: dict[UUID, Judgement] = field(default_factory=dict)
     open: asyncio.Event = field(default_factory=asyncio.Event)
     asked: list[dict[str, Sequence[str]]] = field(default_factory=list)
     away: int = 0
@@ -66,16 +69,18 @@ class Book:
         await self.open.wait()
         return self.incidents
 
+    async def judgements(self, calls: Collection[UUID]) -> dict[UUID, Judgement]:
+        return {call: self.measured[call] for call in calls if call in self.measured}
+
     async def past(self, call: UUID) -> LiveCall | None:
         return self.ended.get(call)
 
 
 class Points:
-    """A judge: a point for each call."""
+    """A judge that has measured every call."""
 
-    def judge(self, number: str, history: History) -> Judgement | None:
-        assert number
-        return Judgement(float(history.calls), (Term("repeats", float(history.calls)),))
+    def judge(self, call: UUID) -> Judgement | None:  # noqa: ARG002
+        return JUDGED
 
 
 @dataclass
@@ -121,7 +126,7 @@ async def test_a_caller_is_looked_up_when_his_call_opens_and_the_card_is_whole_w
         card = here.now("op1")
         assert card is not None
         assert (card.complete, card.history.calls, card.phone.e164) == (True, 3, "+6281234567890")
-        assert card.judgement == Judgement(3.0, (Term("repeats", 3.0),))
+        assert card.judgement == JUDGED
 
 
 async def test_a_slow_database_delays_what_is_in_the_card_and_not_the_card() -> None:
@@ -132,6 +137,8 @@ async def test_a_slow_database_delays_what_is_in_the_card_and_not_the_card() -> 
         assert card is not None
         assert (card.complete, card.phone.shown) == (False, "0812-3456-7890")
         here.book.known[NUMBER] = History(1, (a_past_call(),))
+        here.book.measured[live.call] = JUDGED
+        assert card.judgement is None
         here.book.open.set()
         await until(lambda: (found := here.now("op1")) and found.complete)
         found = here.now("op1")
@@ -192,8 +199,8 @@ async def test_open_incidents_nearby_are_those_of_the_same_category_or_area_of_t
         assert card.own == (own,)
 
 
-async def test_a_withheld_number_has_no_history_and_no_judgement() -> None:
-    async with ground(Points()) as here:
+async def test_a_withheld_number_has_no_history() -> None:
+    async with ground() as here:
         here.book.open.set()
         live = a_call(number="")
         here.callers.moved(live)

@@ -23,7 +23,7 @@ from callrouter.calls.ports import HandOver, KnownArea, Plans
 from callrouter.calls.records import Opened
 from callrouter.routing.decide import decide
 from callrouter.routing.facts import AreaSource, Choice, Facts, Origin
-from callrouter.routing.plan import Plan
+from callrouter.routing.plan import Challenge, Plan
 from callrouter.routing.table import MenuMode, RoutingTable
 from callrouter.routing.values import Language
 from tests.unit.calls.given import arrival
@@ -278,11 +278,9 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     real = hand_over
 
-    def counted(
-        snapshot: Snapshot, opened: Opened, away: tuple[str, ...], now: datetime, located: KnownArea | None
-    ) -> HandOver:
+    def counted(snapshot: Snapshot, opened: Opened, *given: Any, **more: Any) -> HandOver:
         found.append(opened.trunk)
-        return real(snapshot, opened, away, now, located)
+        return real(snapshot, opened, *given, **more)
 
     monkeypatch.setattr(handover, "hand_over", counted)
     return found
@@ -334,3 +332,41 @@ def test_number_of_those_kept_is_bounded_and_the_oldest_goes(made: list[str]) ->
     kept.of(arrival(trunk="t0"), NOW)
     kept.of(arrival(trunk="t1"), NOW)
     assert made == ["t1"]
+
+
+def suspects_are_asked(document: Document) -> None:
+    """Two ranges of suspicion have routes of their own."""
+    steps = [{"kind": "challenge"}, {"kind": "ringgroup", "group": "operators"}]
+    for key, priority, at_least in (("suspects", 900, 20), ("very", 901, 60)):
+        when = {"suspicion": {"at_least": at_least}}
+        document["routing"]["routes"].append({"key": key, "priority": priority, "when": when, "steps": steps})
+
+
+def test_callers_of_one_range_of_suspicion_share_what_they_are_given(made: list[str]) -> None:
+    table = small(suspects_are_asked)
+    kept = HandOvers(snapshot_of(7, table), Staffed())
+    assert handover.suspicion_bounds(kept.snapshot.compiled) == (0, 20, 60)
+    routes = {score: kept.of(arrival(), NOW, suspicion=score).plans.other.route for score in (0, 19, 20, 59, 60, 100)}
+    assert routes == {0: "all", 19: "all", 20: "suspects", 59: "suspects", 60: "very", 100: "very"}
+    assert len(made) == 3
+
+
+@given(table=tables(), at=instants(), score=st.integers(0, 100))
+@settings(max_examples=60, deadline=None)
+def test_what_is_shared_in_a_range_is_what_is_decided_for_each_score(
+    table: RoutingTable, at: datetime, score: int
+) -> None:
+    snapshot = snapshot_of(7, table)
+    shared = HandOvers(snapshot, Staffed()).of(arrival(), at, suspicion=score)
+    own = hand_over(snapshot, arrival(), shared.away, at, suspicion=score)
+    assert (shared.plans.by_digit, shared.plans.other) == (own.plans.by_digit, own.plans.other)
+    assert shared.plans.cannot_speak == own.plans.cannot_speak
+
+
+def test_who_cannot_speak_has_a_plan_of_his_own_without_a_challenge_however_suspect_he_is() -> None:
+    had = HandOvers(snapshot_of(7, small(suspects_are_asked)), Staffed()).of(arrival(), NOW, suspicion=100)
+    assert any(isinstance(step, Challenge) for step in had.plans.other.steps)
+    (plan,) = had.plans.cannot_speak.values()
+    assert (plan.route, plan.urgency, plan.told) == ("all", 10, "told-cannot-speak")
+    assert not any(isinstance(step, Challenge) for step in plan.steps)
+    assert hand_over(snapshot_of(7, small()), arrival("agency", "damkar"), (), NOW).plans.cannot_speak == {}

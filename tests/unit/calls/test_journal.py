@@ -19,9 +19,9 @@ from callrouter.calls import journal
 from callrouter.calls.journal import MAX_READ, JournalReader, batches
 from callrouter.calls.lines import MAX_LINE, parse_line
 from callrouter.calls.oldfiles import DONE, KEEP_FILES
-from callrouter.calls.records import DutyActed, Ended, Glimpsed, JournalBatch, Opened
+from callrouter.calls.records import DutyActed, Ended, Glimpsed, JournalBatch, NoticeRung, Opened
 from callrouter.incidents.views import StorageUnavailable
-from tests.unit.calls.given import CALL, OTHER, Store, at, began, duty_line, ended_line, opened_line
+from tests.unit.calls.given import CALL, OTHER, Store, at, began, duty_line, ended_line, notice_line, opened_line
 
 LEN_ID = len(f"1|opened|{CALL}")
 FIRST, SECOND = "pbx1-1763760.log", "pbx1-1763761.log"
@@ -428,3 +428,33 @@ async def test_file_that_is_not_wholly_taken_stays_however_old(tmp_path: Path) -
     await reader.catch_up()
     assert await reader.catch_up() == 0
     assert (tmp_path / names[0]).exists()
+
+
+# ---------------------------------------------------------------- notices by telephone
+async def test_what_became_of_a_notice_goes_to_who_keeps_it_and_comes_again_where_it_was_not_kept(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path, opened_line(), notice_line(), notice_line(result="busy"))
+    store, kept, fails = Store(), [], [StorageUnavailable("away")]
+
+    async def keep(rung: NoticeRung) -> None:
+        if rung.result == "busy" and fails:
+            raise fails.pop()
+        kept.append(str(rung.result))
+
+    reader = JournalReader(tmp_path, "pbx1", store)
+    reader.rung = keep
+    with pytest.raises(StorageUnavailable):
+        await reader.catch_up()
+    assert (kept, store.batches) == (["accepted"], [])
+    assert await reader.catch_up() == 3
+    assert kept == ["accepted", "accepted", "busy"]
+    assert [type(record) for record in store.records] == [Opened]
+    assert await reader.catch_up() == 0
+
+
+def test_a_notice_behind_a_torn_line_is_not_lost(tmp_path: Path) -> None:
+    write(tmp_path, opened_line()[:60], end=b"")
+    write(tmp_path, notice_line())
+    (batch,) = batches(tmp_path, "pbx1", {})
+    assert [rung.notice for rung in batch.rung] == [OTHER]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import string
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callrouter.agencies.calling import Rung
 from callrouter.calls.lines import (
     JOINED_MIN_US,
     MAX_ATTEMPTS,
@@ -20,8 +22,9 @@ from callrouter.calls.lines import (
     microseconds,
     parse_line,
 )
-from callrouter.calls.records import DutyActed, Ended, Opened
+from callrouter.calls.records import DutyActed, Ended, NoticeRung, Opened
 from callrouter.duty.model import Act
+from callrouter.incidents.callbacks import TryNoted, TryOutcome, TryStep
 from callrouter.incidents.model import Outcome
 from tests.unit.calls.given import (
     CALL,
@@ -30,8 +33,10 @@ from tests.unit.calls.given import (
     at,
     attempt,
     began,
+    callback_line,
     duty_line,
     ended_line,
+    notice_line,
     opened_line,
     sent,
     stamp,
@@ -102,10 +107,47 @@ def test_text_that_is_not_marked_as_a_callers_is_no_text(text: str) -> None:
         decoded(text)
 
 
+# ---------------------------------------------------------------- what stood in From
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=50))
+def test_whatever_stood_in_from_comes_back_as_it_was_sent(text: str) -> None:
+    assert opened(opened_line(**{"from": sent(text)})).sent_from == text
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_from_comes_back_as_it_was_sent_and_changes_no_other_field(text: str) -> None:
+    record = opened(opened_line(**{"from": sent(text)}))
+    assert record == replace(opened(opened_line()), sent_from=text)
+
+
+def test_a_line_of_before_and_one_of_a_trunk_that_is_not_trusted_have_nothing_of_from() -> None:
+    before = opened_line().replace(b"|from=|", b"|")
+    assert b"from" not in before
+    assert opened(before) == opened(opened_line())
+    assert opened(before).sent_from == ""
+
+
+@pytest.mark.parametrize("text", ["L", "=", "not base64!", "c3Jp"])
+def test_from_that_is_not_marked_as_a_callers_makes_a_bad_line(text: str) -> None:
+    with pytest.raises(BadLine):
+        parse_line(opened_line(**{"from": text}))
+
+
 # ---------------------------------------------------------------- duty
 @pytest.mark.parametrize("act", Act)
 def test_duty_line_is_read_whole(act: Act) -> None:
     assert parse_line(duty_line(act=act.value)) == DutyActed(OTHER, us(3), "pbx1", "op1", act)
+
+
+# ---------------------------------------------------------------- notices by telephone
+@pytest.mark.parametrize("result", Rung)
+def test_notice_line_is_read_whole(result: Rung) -> None:
+    assert parse_line(notice_line(result=result.value)) == NoticeRung(OTHER, us(3), "pbx1", 2, result)
+
+
+@pytest.mark.parametrize("changed", [{"try": "x"}, {"try": ""}, {"result": "yes"}, {"t": "now"}])
+def test_notice_line_that_says_something_else_is_bad(changed: dict[str, str]) -> None:
+    with pytest.raises(BadLine):
+        parse_line(notice_line(**changed))
 
 
 # ---------------------------------------------------------------- lines that are none
@@ -123,12 +165,14 @@ def test_arbitrary_bytes_are_a_bad_line_and_nothing_worse(line: bytes) -> None:
 
 @given(st.data())
 def test_line_with_some_bytes_changed_is_read_or_bad_and_nothing_worse(data: st.DataObject) -> None:
-    line = bytearray(data.draw(st.sampled_from([opened_line(), ended_line(CALL, attempt(), began()), duty_line()])))
+    line = bytearray(
+        data.draw(st.sampled_from([opened_line(), ended_line(CALL, attempt(), began()), duty_line(), notice_line()]))
+    )
     for place in data.draw(st.lists(st.integers(0, len(line) - 1), min_size=1, max_size=5)):
         line[place] = data.draw(st.integers(0, 255))
     with contextlib.suppress(BadLine):
         record = parse_line(bytes(line))
-        assert isinstance(record, Opened | Ended | DutyActed)
+        assert isinstance(record, Opened | Ended | DutyActed | NoticeRung)
         assert 0 <= record.at < 2**63
 
 
@@ -330,3 +374,68 @@ def test_attempts_keep_their_order_and_numbers(given_attempts: list[tuple[str, s
 @pytest.mark.parametrize("number", ["anonymous", "Anonymous", "unavailable", ""])
 def test_withheld_number_is_no_number(number: str) -> None:
     assert parse_line(opened_line(num=sent(number))).number == ""  # type: ignore[union-attr]
+
+
+# ---------------------------------------------------------------- a caller is called back
+def test_line_of_a_call_back_is_read_whole() -> None:
+    assert parse_line(callback_line()) == TryNoted(
+        id=OTHER,
+        at=us(40),
+        node="pbx1",
+        step=TryStep.ENDED,
+        incident=CALL,
+        number="081234567890",
+        operator="op1",
+        trunk="telco",
+        operator_at=us(3),
+        human_at=us(9),
+        outcome=TryOutcome.TALKED,
+        cause="",
+    )
+    begun = parse_line(callback_line(what="operator", trunk="", human="", result=""))
+    assert isinstance(begun, TryNoted)
+    assert (begun.step, begun.human_at, begun.outcome) == (TryStep.OPERATOR, None, None)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"num": ""},
+        {"num": "112"},
+        {"num": "0812x"},
+        {"op": "../x"},
+        {"what": "gone"},
+        {"result": "well"},
+        {"incident": "x"},
+        {"human": "yesterday"},
+    ],
+)
+def test_line_of_a_call_back_that_is_not_ours_is_refused(wrong: dict[str, str]) -> None:
+    with pytest.raises(BadLine):
+        parse_line(callback_line(**wrong))
+
+
+# ---------------------------------------------------------------- who was added to the talk
+def test_parties_of_a_talk_are_attempts_behind_those_of_the_plan() -> None:
+    first = attempt("ringgroup", "operators", by="op1")
+    there = attempt(label="pmi/posko", begun=10, pickup=12, human=12.5, ended=None, by="trunk-pmi", result="began")
+    parties = "^".join(("", attempt(label="bpbd/piket", begun=9), there, began(label="damkar/piket", begun=20)))
+    record = ended(ended_line(CALL, first, parties=parties))
+    assert [(a.n, a.label, a.result) for a in record.attempts] == [
+        (1, "operators", "talked"),
+        (2, "bpbd/piket", "talked"),
+        (3, "pmi/posko", "talked"),
+        (4, "damkar/piket", "left"),
+    ]
+    assert record.attempts[2].ended == record.at
+    assert record.human == record.attempts[0].human
+
+
+def test_party_alone_is_no_answer_to_the_caller() -> None:
+    record = ended(ended_line(CALL, attempt(human=None, result="noanswer"), parties=f"^{attempt()}"))
+    assert record.human is None
+
+
+def test_call_of_a_neighbour_names_the_incident_that_it_comes_with() -> None:
+    assert opened(opened_line(handed="4711-a")).handed == "4711-a"
+    assert opened(opened_line().replace(b"|handed=", b"")).handed == ""

@@ -15,16 +15,17 @@ from structlog.testing import capture_logs
 
 from callrouter.asterisk.plan_codec import encode
 from callrouter.calls.handover import hand_over
-from callrouter.calls.ports import CallerGone, CallOpened, CallRouted, HandOver, KnownArea, LineFailed
+from callrouter.calls.ports import CallerGone, CallJudged, CallOpened, CallRouted, HandOver, KnownArea, LineFailed
 from callrouter.calls.records import Opened
 from callrouter.calls.session import VERSIONS_KEPT, Exit, Sessions, snapshot_of
 from callrouter.incidents.model import incident_id
+from callrouter.incidents.suspicion import Judgement, Term
 from callrouter.routing.decide import decide
 from callrouter.routing.directory import TrunkKind
 from callrouter.routing.facts import AreaSource, Choice, Facts, Origin
 from callrouter.routing.plan import Plan
 from callrouter.routing.table import RoutingTable
-from callrouter.routing.values import Language
+from callrouter.routing.values import Language, Posture
 from tests.unit.calls.given import CALL, Clock, Notes, Talk, arrival, chosen, us
 from tests.unit.calls.test_handover import ASKED, NO_CATEGORY, NOT_ASKED, Call, taken
 from tests.unit.routing.tables import Document, small
@@ -64,6 +65,53 @@ async def test_session_notes_that_the_call_is_there_and_not_what_was_chosen() ->
     notes = Notes()
     await sessions(notes).serve(arrival(), Talk())
     assert notes.taken == [CallOpened(arrival())]
+
+
+async def test_caller_is_judged_when_his_call_is_opened_and_the_pbx_is_told() -> None:
+    notes, talk = Notes(), Talk()
+    snapshot = snapshot_of(7, small())
+    judgement = Judgement(31, (Term("repeats", 31, 6),))
+    served = Sessions(lambda: snapshot, notes, Clock(), judge=lambda _opened: judgement)
+    await served.serve(arrival(), talk)
+    assert talk.suspicions == [31]
+    assert notes.taken[1:] == [CallJudged(arrival().call, arrival().at, judgement)]
+    served.chosen(chosen(suspicion=31))
+    assert routed(notes).facts.suspicion == 31
+    await served.rehearse(arrival(), talk)
+    assert talk.suspicions == [31, 0], "nobody is judged for a rehearsal"
+
+
+async def test_judge_that_fails_costs_nobody_his_call() -> None:
+    def failing(_opened: Opened) -> Judgement:
+        raise RuntimeError("a defect")
+
+    notes, talk = Notes(), Talk()
+    snapshot = snapshot_of(7, small())
+    assert await Sessions(lambda: snapshot, notes, Clock(), judge=failing).serve(arrival(), talk) is Exit.HANDED_OVER
+    assert (talk.suspicions, notes.taken) == ([0], [CallOpened(arrival())])
+
+
+async def test_posture_of_the_moment_decides_and_is_noted_with_the_choice() -> None:
+    notes, posture = Notes(), [Posture.RED]
+    steps = [{"kind": "ringgroup", "group": "operators"}]
+    red = {"key": "red", "priority": 999, "when": {"posture": ["red"]}, "steps": steps}
+    snapshot = snapshot_of(7, small(lambda document: document["routing"]["routes"].append(red)))
+    served = Sessions(lambda: snapshot, notes, Clock(), posture=lambda: posture[0])
+    for now, route in ((Posture.RED, "red"), (Posture.GREEN, "all")):
+        posture[0], talk = now, Talk()
+        await served.serve(arrival(), talk)
+        assert (talk.had.plans.other.route, talk.had.posture) == (route, now)
+    served.chosen(chosen(posture=Posture.RED))
+    assert routed(notes).facts.posture is Posture.RED
+
+
+async def test_banners_that_fail_cost_nobody_his_call() -> None:
+    def failing(_given: HandOver, _origin: str) -> HandOver:
+        raise RuntimeError("a defect")
+
+    talk, snapshot = Talk(), snapshot_of(7, small())
+    assert await Sessions(lambda: snapshot, Notes(), Clock(), told=failing).serve(arrival(), talk) is Exit.HANDED_OVER
+    assert talk.had.banner == ""
 
 
 @pytest.mark.parametrize("origin", ["agency", "neighbour"])
