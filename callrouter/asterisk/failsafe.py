@@ -2,7 +2,7 @@
 
 Nothing here decides. For each way in and each span of time in which no decision can change, it is what `hand_over`
 gives with neutral facts, written down (``callrouter.asterisk.failsafe_files``) for the constant dialplan to look up
-(``extensions.conf``, context callrouter-failsafe).
+(``dialplan/failsafe.conf``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Agencies in a talk: asked of the PBX, and followed by what it tells (extensions.conf, callrouter-party).
+"""Agencies in a talk: asked of the PBX, and followed by what it tells (dialplan/party.conf).
 
 The PBX needs the service to begin with it, and for nothing more: who is being rung, is joined, and stays when this
 process is gone. What is kept here is a picture for people, made anew from the PBX's own list at each login.

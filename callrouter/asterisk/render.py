@@ -137,7 +137,7 @@ def compose(
     if files is not None:
         values["module_dir"] = files.modules
     environment = _environment()
-    for name in LIVE_FILES if files is None else sorted(environment.list_templates()):
+    for name in LIVE_FILES if files is None else _files(environment):
         text = environment.get_template(name).render(values | {"sentinel": _SENTINEL})
         rendered.sentinels[name] = hashlib.sha256(f"{name}\0{text}".encode()).hexdigest()[:16]
         rendered.texts[name] = text.replace(_SENTINEL, rendered.sentinels[name])
@@ -198,6 +198,11 @@ def _environment() -> Environment:
     environment.filters["in_uri"] = in_uri
     environment.filters["in_config"] = _in_config
     return environment
+
+
+def _files(environment: Environment) -> list[str]:
+    """Return the templates of files: not the parts of one, which lie in folders."""
+    return [name for name in sorted(environment.list_templates()) if "/" not in name]
 
 
 def _in_config(text: str) -> str:

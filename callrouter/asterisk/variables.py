@@ -1,4 +1,4 @@
-"""Every name that this code and the dialplan share. The dialplan is ``asterisk-config/extensions.conf``."""
+"""Every name that this code and the dialplan share. The dialplan is ``asterisk-config/dialplan``."""
 
 from __future__ import annotations
 

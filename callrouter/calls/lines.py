@@ -1,6 +1,6 @@
 """One line of the journal, read.
 
-The PBX writes ``1|kind|id|key=value|…`` (``asterisk-config/extensions.conf``, contexts callrouter-112,
+The PBX writes ``1|kind|id|key=value|…`` (``asterisk-config/dialplan``, contexts callrouter-112,
 callrouter-hangup, callrouter-duty, callrouter-callback and callrouter-notice). What a caller sent is base64 in it.
 Nothing here trusts a line: it may be torn or forged.
 """

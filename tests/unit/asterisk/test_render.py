@@ -28,7 +28,7 @@ from tests.unit.asterisk.conffile import Section, read
 from tests.unit.asterisk.given import credentials, rendered
 from tests.unit.routing.tables import Document, small, tables
 
-TEMPLATES = sorted(path.name for path in resource("asterisk-config").iterdir())
+TEMPLATES = sorted(path.name for path in resource("asterisk-config").iterdir() if path.is_file())
 
 
 def sections(etc: Path, file: str) -> list[Section]:

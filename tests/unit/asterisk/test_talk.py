@@ -236,7 +236,7 @@ async def test_every_variable_that_is_set_is_one_that_the_dialplan_reads() -> No
     areas = {"32": KnownArea("35.07.13", AreaSource.MENU)}
     await Dialplan(line).hand_over(given_to(areas=areas, away=("agency/bpbd",)))
     await Dialplan(line_of_trunk := Line()).hand_over(given_to(area=KnownArea("64.04", AreaSource.TRUNK)))
-    dialplan = (resource("asterisk-config") / "extensions.conf").read_text()
+    dialplan = "".join(path.read_text() for path in sorted((resource("asterisk-config") / "dialplan").iterdir()))
     read = {
         r"CR_LANG": "${CR_LANG}",
         r"CR_AWAY": "${CR_AWAY}",
@@ -266,7 +266,7 @@ def test_arrival_is_read_from_the_arguments_of_the_dialplan() -> None:
 
 
 def test_dialplan_gives_as_many_arguments_as_are_read_in_their_order() -> None:
-    dialplan = (resource("asterisk-config") / "extensions.conf").read_text()
+    dialplan = (resource("asterisk-config") / "dialplan" / "call.conf").read_text()
     (call,) = re.findall(r"AGI\(agi://[^,]*/incoming,\$\{CR_SECRET\},(.*)\)$", dialplan, re.MULTILINE)
     assert re.findall(r"\$\{(\w+)\}", call) == [
         "CR_CALL", "CR_OPENED", "CR_NODE", "CR_ORIGIN", "CR_TRUNK", "CR_NUMBER", "CR_NAME", "CR_INVITE",

@@ -173,7 +173,8 @@ def test_who_cannot_speak_is_known_again_after_a_gap() -> None:
 
 
 def test_dialplan_tells_of_a_choice_what_is_read_of_it() -> None:
-    dialplan = (resource("asterisk-config") / "extensions.conf").read_text()
+    parts = resource("asterisk-config") / "dialplan"
+    dialplan = "".join((parts / f"{name}.conf").read_text() for name in ("call", "plan"))
     (told,) = re.findall(r"UserEvent\(CRChoice,(.*)\)$", dialplan, re.MULTILINE)
     template = dict(field.split(": ", 1) for field in told.split(","))
     assert template == {
