@@ -259,7 +259,7 @@ def test_plan_that_is_told_fits_into_one_function_of_the_pbx() -> None:
 
 # ---------------------------------------------------------------- what a caller sends
 def test_text_of_the_caller_goes_nowhere_but_into_the_journals_code(steps: list[Priority]) -> None:
-    sent = ("CALLERID(", "PJSIP_HEADER(", "CHANNEL(pjsip,")
+    sent = ("CALLERID(", "PJSIP_HEADER(", "CHANNEL(pjsip,", "CHANNEL(${CR_ITEM})")
     sources = [p.arguments for p in steps if any(source in p.arguments for source in sent)]
     assert sources == [
         "__CR_HOPS=$[0${FILTER(0-9,${PJSIP_HEADER(read,X-Callrouter-Hops):0:2})}]",  # a neighbour's, two digits
@@ -267,7 +267,7 @@ def test_text_of_the_caller_goes_nowhere_but_into_the_journals_code(steps: list[
         "CR_SENT=${CHANNEL(pjsip,call-id):0:200}/${CHANNEL(pjsip,remote_tag):0:100}",
         "CR_SENT=${CALLERID(num):0:64}",
         "CR_SENT=${CALLERID(name):0:200}",
-        "CR_SENT=<${CHANNEL(pjsip,remote_uri):0:600}",
+        "CR_SENT=<${CHANNEL(${CR_ITEM}):0:600}",
         "CR_SENT=${PJSIP_HEADER(read,Geolocation):0:64}",
         "CR_SENT=${CHANNEL(pjsip,call-id):0:200}",
         "PJSIP_HEADER(add,X-Callrouter-Hops)=${CR_HOPS}",
