@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from callrouter.calls.ports import HandOver, KnownArea, Plans
+from callrouter.calls.ports import HandOver, KnownArea
 from callrouter.routing.facts import Origin
 from callrouter.routing.plan import Announce, Plan
 
@@ -143,7 +143,8 @@ class Banners:
         return replace(
             given,
             banner=first.plays if first else "",
-            plans=Plans(
+            plans=replace(
+                plans,
                 by_digit={digits: told(digits, plan) for digits, plan in plans.by_digit.items()},
                 other=told(None, plans.other),
                 in_language={

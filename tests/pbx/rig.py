@@ -39,6 +39,8 @@ EXPECTED_WARNINGS: Final = (
     "Prodding channel",  # a caller was gone in the moment when he was to be sent silence
     "subscription has invalid topic",  # a channel was gone in the moment when it was transferred
     "has invalid UTF-8 characters",  # a caller's name is not what it should be; it is replaced
+    "remote_uri too long",  # a From of more than 4,096 bytes: nothing of it is kept
+    "item requested: 'pjsip,remote_uri'",
     "had invalid UTF-8 sequences which were replaced",  # or was cut in the middle of a character
     "Session already DISCONNECTED",  # a caller was gone in the moment when he was to be answered
     "res_musiconhold.c: Failed to write frame",  # music was due when its listener left or was sent on; the cause that

@@ -364,16 +364,22 @@ def test_nothing_is_said_in_the_menu_that_a_digit_cannot_end(steps: list[Priorit
 def test_hangup_handler_opens_no_socket_and_waits_for_nothing(steps: list[Priority]) -> None:
     handler = of(steps, "callrouter-hangup")
     assert {p.application for p in handler} == {"Set", "GotoIf", "Goto", "ExecIf", "UserEvent", "Return"}
-    (parties,) = [p.arguments for p in handler if p.application == "ExecIf"]
-    assert parties.endswith("?Gosub(callrouter-party-kept,all,1)")
-    ends = of(steps, "callrouter-party-kept", "all")
-    assert {p.application for p in ends} == {"Set", "GotoIf", "Goto", "ExecIf", "Return"}
-    assert [p.arguments.partition("?")[2] for p in ends if p.application == "ExecIf"] == [
-        "ChannelRedirect(${CR_LEG},callrouter-party,end,1)"
+    gathered, ended = [p.arguments for p in handler if p.application == "ExecIf"]
+    assert gathered.endswith("?Gosub(callrouter-party-kept,all,1)")
+    assert ended.endswith("?Gosub(callrouter-party-kept,part,1)")
+    assert {p.application for p in of(steps, "callrouter-party-kept", "all")} == {"Set", "GotoIf", "Goto", "Return"}
+    journal, doorbell, parties, _ = handler[-4:]
+    assert [n for n, p in enumerate(handler) if "FILE(" in p.arguments] == [handler.index(journal)]
+    assert doorbell.arguments.startswith(f"{EVENT_DOORBELL},")
+    assert parties.arguments == ended
+
+
+def test_parties_that_cannot_be_sent_away_end_nothing_of_the_callers(steps: list[Priority]) -> None:
+    parting = of(steps, "callrouter-party-kept", "part")
+    assert {p.application for p in parting} == {"Set", "GotoIf", "Goto", "ExecIf", "Return"}
+    assert [p.arguments.partition("?")[2] for p in parting if p.application == "ExecIf"] == [
+        "TryExec(ChannelRedirect(${CR_LEG},callrouter-party,end,1))"
     ]
-    assert handler[-2].arguments.startswith(f"{EVENT_DOORBELL},")
-    journal = [n for n, p in enumerate(handler) if "FILE(" in p.arguments]
-    assert journal == [len(handler) - 3]
 
 
 def test_call_is_in_the_journal_before_anything_that_could_end_it(steps: list[Priority]) -> None:
@@ -567,10 +573,13 @@ def test_call_back_is_no_call_and_dials_nothing_but_digits(backing: list[Priorit
 
 def test_call_back_has_its_priority_and_is_counted_on_its_trunk(backing: list[Priority]) -> None:
     leg = [(p.application, p.arguments) for p in of(backing, "callrouter-callback-leg")]
+    one_stays_free = '$["${CR_CHANNELS}"!="" & ${GROUP_COUNT(${CR_TRUNK}@trunk)}+${GROUP_COUNT(${CR_TRUNK}@out)}+2>0${CR_CHANNELS}]'
     assert leg == [
+        ("GotoIf", f"{one_stays_free}?full"),
         ("Set", "PJSIP_HEADER(add,Priority)=psap-callback"),
         ("Gosub", "callrouter-leg,s,1"),
         ("Return", ""),
+        ("Hangup", "34"),
     ]
 
 

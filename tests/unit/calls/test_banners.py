@@ -98,6 +98,16 @@ def test_area_that_the_menu_tells_is_told_behind_it_and_one_that_is_known_before
     assert (known.banner, told(known.plans.by_digit["31"])) == (one.plays, [])
 
 
+@pytest.mark.parametrize("scope", [Scope.ALL, Scope.CATEGORY])
+def test_who_cannot_speak_keeps_his_way_and_is_told_nothing(scope: Scope) -> None:
+    banners = Banners(Time(), lambda _plan: True)
+    banners.replace([banner() if scope is Scope.ALL else banner(scope, "fire")])
+    before = given()
+    ways = {Language.ID: plan("fire")}
+    before = replace(before, plans=replace(before.plans, cannot_speak=ways))
+    assert banners.applied(before, "citizen").plans.cannot_speak == ways
+
+
 @pytest.mark.parametrize("origin", ["agency", "neighbour", "operator"])
 def test_who_knows_why_he_calls_is_told_nothing(origin: str) -> None:
     banners = Banners(Time(), lambda _plan: True)
@@ -131,6 +141,7 @@ class Rows:
         self.kept: dict[UUID, Banner] = {}
         self.clock = clock
         self.away = False
+        self.at_once = self.most_at_once = 0
 
     async def running(self) -> list[Banner]:
         if self.away:
@@ -144,6 +155,10 @@ class Rows:
         return list(self.kept.values())
 
     async def add(self, new: Banner, by: Principal) -> Banner:  # noqa: ARG002
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        await asyncio.sleep(0)
+        self.at_once -= 1
         self.kept[new.id] = new
         return new
 
@@ -222,3 +237,9 @@ async def test_listeners_are_told_of_the_end_also_while_the_database_is_away() -
             await asyncio.sleep(0.01)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_banners_are_kept_one_at_a_time_since_they_are_counted_before() -> None:
+    made, rows, _, _, _ = desk()
+    await asyncio.gather(*(made.add(banner(), BY) for _ in range(3)))
+    assert (len(rows.kept), rows.most_at_once) == (3, 1)
