@@ -18,6 +18,7 @@ MAX_TOKEN: Final = 500
 
 DetailOf = Callable[[UUID], Awaitable[IncidentDetail | None]]
 DocumentOf = Callable[[IncidentDetail], dict[str, Any]]
+Shown = Callable[[Job], Awaitable[None]]
 
 
 class NeighbourSender(WebhookSender):
@@ -25,6 +26,7 @@ class NeighbourSender(WebhookSender):
 
     detail_of: gives an incident; document_of: makes its document, as it is when it goes out
     tokens:    folder with ``<key>.token``: what the centre of that key gave us to log in with there
+    shown:     told of each try before anything of it goes out; where it raises, nothing does
     """
 
     def __init__(
@@ -34,11 +36,13 @@ class NeighbourSender(WebhookSender):
         detail_of: DetailOf,
         document_of: DocumentOf,
         tokens: Path,
+        shown: Shown,
     ) -> None:
         super().__init__(networks, secret_of)
         self._detail_of = detail_of
         self._document_of = document_of
         self._tokens = tokens
+        self._shown = shown
 
     async def made(self, job: Job) -> tuple[bytes, dict[str, str]]:
         """Return the document, and the proof who we are where the centre gave us a token. Raises NotSent."""
@@ -47,6 +51,7 @@ class NeighbourSender(WebhookSender):
             raise NotSent("its incident is gone", final=True)
         body = json.dumps(self._document_of(detail), ensure_ascii=False).encode()
         token = await asyncio.to_thread(_token, self._tokens / f"{job.notice.agency}.token")
+        await self._shown(job)
         return body, {"Authorization": f"Bearer {token}"} if token else {}
 
 

@@ -49,6 +49,7 @@ class Figures:
     """How many notices there are of those that are not done.
 
     untold: dead ones where no contact point has it and the agency has not acknowledged, in incidents that are open
+            (of a neighbouring centre, which acknowledges nothing to us: where its system has it by no notice)
     """
 
     waiting: int = 0

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from callrouter.agencies.notices import Channel, Job, Told
+from callrouter.clock import moment
 from callrouter.routing.values import Language
 
 TYPE: Final = "incident.passed"
@@ -110,11 +110,6 @@ def spoken(told: Told, area: str, language: Language) -> list[str]:
         "words": one_line(told.words)[: _MOST["words"]],
     }
     return [f"{name}: {said[key]}." for key, name in _SPOKEN[language].items() if said[key]]
-
-
-def moment(at: int) -> str:
-    """Return a time in µs UTC as RFC 3339 has it."""
-    return datetime.fromtimestamp(at // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{at % 1_000_000:06d}Z"
 
 
 def one_line(text: str) -> str:

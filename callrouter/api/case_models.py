@@ -12,6 +12,7 @@ from callrouter.api.parameters import WHOLE, Flag, Place
 from callrouter.bilingual import Bilingual, RefusedValue
 from callrouter.incidents.desk import MAX_AGENCIES
 from callrouter.incidents.model import AgencyState, Disposition, IncidentState
+from callrouter.incidents.numbers import bare
 from callrouter.incidents.views import MAX_PAGE
 from callrouter.routing.values import AreaCode, Key, one_line
 
@@ -28,6 +29,10 @@ Id4 = Annotated[
 
 def _visible(value: str | None) -> str | None:
     return None if value is None else one_line(value)
+
+
+def _bare(value: str | None) -> str | None:
+    return None if value is None else bare(value)
 
 
 class IncidentFields(Sent):
@@ -56,6 +61,7 @@ class IncidentFields(Sent):
     reporter_name: Line | None = Field(default=None, description="Who reports it.", examples=["Siti"])
 
     _lines = field_validator("reporter_number", "reporter_name")(_visible)
+    _number = field_validator("reporter_number")(_bare)
 
 
 class IncidentChange(IncidentFields):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from callrouter import clock
 from callrouter.api import models
 from callrouter.api.incident_query import encode_place
 from callrouter.api.language import say
@@ -18,13 +18,7 @@ from callrouter.incidents.suspicion import Judgement
 from callrouter.privacy.masking import WHOLE, Sight
 from callrouter.routing.values import Language
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def moment(us: int) -> str:
-    """Return µs since 1970 as RFC 3339 in UTC, to the microsecond and without rounding."""
-    when = _EPOCH + timedelta(microseconds=us)
-    return when.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+moment = clock.moment
 
 
 def maybe(us: int | None) -> str | None:

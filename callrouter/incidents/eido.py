@@ -11,11 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 from uuid import UUID, uuid5
 
 from callrouter.bilingual import Bilingual
+from callrouter.clock import moment
+from callrouter.incidents.numbers import bare
 from callrouter.incidents.views import CallView, IncidentDetail
 from callrouter.routing.values import KEY_PATTERN
 
@@ -160,11 +161,6 @@ def _numbers(detail: IncidentDetail) -> list[str]:
     return [number for number in dict.fromkeys(numbers) if number]
 
 
-def moment(at: int) -> str:
-    """Return a time in µs UTC as RFC 3339 has it."""
-    return datetime.fromtimestamp(at // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{at % 1_000_000:06d}Z"
-
-
 # ---------------------------------------------------------------- another's, for us
 def received(sent: Mapping[str, Any], categories: frozenset[str], areas: frozenset[str]) -> Received:
     """Read another centre's document. Raises BadEido.
@@ -193,7 +189,7 @@ def received(sent: Mapping[str, Any], categories: frozenset[str], areas: frozens
         "place": _text(ours.get("place"))[:MAX_PLACE],
         "description": "\n".join(one for one in words if one)[:MAX_TEXT],
         "people_hurt": _hurt(ours.get("people_hurt")),
-        "reporter_number": _text(ours.get("reporter_number"))[:64] or _callback(sent),
+        "reporter_number": bare(_text(ours.get("reporter_number"))[:64] or _callback(sent)),
         "reporter_name": _text(ours.get("reporter_name"))[:200],
     }
     return Received(external, _tail(external), {k: v for k, v in found.items() if v not in {None, ""}}, sent)

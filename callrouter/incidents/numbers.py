@@ -15,6 +15,8 @@ from typing import Final
 HOME: Final = "ID"
 _COUNTRY: Final = "62"
 _DIALLED: Final = re.compile(r"\+?[0-9][0-9 ().\-/]{2,39}", re.ASCII)
+_SEPARATORS: Final = re.compile(r"[\s().\-/\u2010-\u2015]")
+_WRITTEN: Final = re.compile(r"(?:(?:tel|sips?):)?(\+?[0-9]{3,30})(?:[;@].*)?", re.ASCII | re.IGNORECASE)
 LEAST: Final = 8
 """Digits behind the country's code, of a number whose range is not known: shorter ones are services (112, 14045)."""
 KNOWN: Final = 4_096
@@ -43,6 +45,17 @@ class Phone:
 def phone(raw: str) -> Phone:
     """Return what a number is. Never raises, whatever it is."""
     return _phone(raw[:64])
+
+
+def bare(text: str) -> str:
+    """Return a number that a person or another centre wrote, without separators and its URI's scheme (``tel:``, RFC
+    3966; ``sip:`` with a number in front of the host). Anything else is returned as it is.
+    """
+    found = _WRITTEN.fullmatch(_SEPARATORS.sub("", text))
+    if found is None:
+        return text
+    # ``+62 (0)812``: nobody dials both.
+    return f"+{_COUNTRY}{found[1][4:]}" if found[1].startswith(f"+{_COUNTRY}0") else found[1]
 
 
 def load() -> None:

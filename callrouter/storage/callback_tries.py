@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, case, delete, func, literal, or_, select, update
+from sqlalchemy import Row, and_, case, delete, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callrouter.clock import now_us
@@ -33,6 +33,7 @@ from callrouter.storage.changed import Changed, nobody
 from callrouter.storage.database import Database
 from callrouter.storage.held_incident import hold
 from callrouter.storage.rows import AT_ONCE, insert_into
+from callrouter.storage.settled import CLOSED_ITSELF
 from callrouter.storage.tables_supervision import callback_claim, callback_try
 
 MAX_TRIES: Final = 100
@@ -46,6 +47,11 @@ TALK_LOST_AFTER_S: Final = 4 * 3_600
 _US: Final = 1_000_000
 _c = callback_try.c
 _OVER: Final = func.coalesce(t.call.c.ended_at, t.call.c.opened_at)
+# Who closes an incident has decided that nobody is called back; an incident that closes itself decides nothing.
+_CLOSED_BY_PERSON: Final = and_(
+    t.incident.c.closed_at.is_not(None), ~t.incident.c.closed_reason.startswith(CLOSED_ITSELF, autoescape=True)
+)
+_TAKEN_OFF: Final = and_(t.incident.c.callback.is_(False), or_(t.incident.c.callback_by_person, _CLOSED_BY_PERSON))
 
 
 class CallbackTries:
@@ -243,6 +249,7 @@ def recovered_statement(begin: int, end: int) -> Any:
         select(func.min(later.c.human_at))
         .where(
             later.c.number == call.number,
+            call.number != "",
             later.c.human_at >= _OVER,
             later.c.outcome == str(Outcome.TALKED),
         )
@@ -253,6 +260,7 @@ def recovered_statement(begin: int, end: int) -> Any:
         select(func.min(back.c.human_at))
         .where(
             back.c.number == call.number,
+            call.number != "",
             back.c.human_at >= _OVER,
             back.c.outcome == str(TryOutcome.TALKED),
         )
@@ -265,7 +273,7 @@ def recovered_statement(begin: int, end: int) -> Any:
             _OVER.label("over"),
             again.label("again"),
             tried.label("tried"),
-            t.incident.c.callback,
+            _TAKEN_OFF.label("taken_off"),
         )
         .join_from(t.incident, t.call, call.id == t.incident.c.opening_call)
         .where(t.incident.c.opened_at >= begin, t.incident.c.opened_at < end)
@@ -280,7 +288,7 @@ def recovered_statement(begin: int, end: int) -> Any:
         "no_number": ~known,
         "back": by_try,
         "again": by_call,
-        "off": known & row.tried.is_(None) & row.again.is_(None) & row.callback.is_(False),
+        "off": known & row.tried.is_(None) & row.again.is_(None) & row.taken_off,
     }
     for minutes in RECOVERED_MIN:
         limit = minutes * 60 * _US

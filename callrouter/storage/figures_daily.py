@@ -29,6 +29,8 @@ GRACE_US: Final = 3_600_000_000
 """After the end of a day, until it is made: what happens in this time would only make it anew."""
 LONGEST: Final = 3_660
 """Days back that are kept."""
+MOST_FAILURES: Final = 3
+"""Days in a row that cannot be made, after which a look ends: the database itself may be ill."""
 _ONE_AT_A_TIME: Final = 0x1122
 """Key of PostgreSQL's advisory lock: of two services only one makes a day."""
 
@@ -80,6 +82,7 @@ class FigureDays:
     """Makes the days that are over, the newest first, and anew those that changed.
 
     made:    days that it made since the start
+    failed:  days that could not be made, each time; each is tried again
     missing: days whose rows are read until they are made, as of the last look
     """
 
@@ -90,10 +93,12 @@ class FigureDays:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.made = 0
+        self.failed = 0
         self.missing = 0
         self._database = database
         self._now_us = now_us
         self._sleep = sleep
+        self._put_off: set[int] = set()
 
     async def run(self) -> None:
         """Make days until cancelled. What cannot be made now is read from its rows, and tried at the next look."""
@@ -102,24 +107,47 @@ class FigureDays:
                 await self.look()
             except (StorageUnavailable, DBAPIError) as error:
                 log.warning("figures.days_not_made", missing=self.missing, reason=str(error))
+            except Exception:
+                # No call depends on this: a defect here must not end the service.
+                log.exception("figures.days_failed")
             await self._sleep(EVERY_S)
 
     async def look(self) -> None:
-        """Make every day that is over and not made, or changed since. Raises StorageUnavailable and DBAPIError."""
-        days = await self._wanted()
+        """Make every day that is over and not made, or changed since. Raises StorageUnavailable and DBAPIError.
+
+        One that cannot be made keeps none from being made: it comes last at the next look.
+        """
+        wanted = await self._wanted()
+        self._put_off &= set(wanted)
+        days = sorted(wanted, key=lambda day: (day in self._put_off, -day))
         self.missing = len(days)
         if len(days) > 1:
             log.info("figures.days_to_make", days=len(days))
         loop = asyncio.get_running_loop()
+        in_a_row = 0
         for day in days:
             begun = loop.time()
-            if await self.make(day):
-                self.made += 1
-                self.missing -= 1
+            in_a_row = 0 if await self._tried(day) else in_a_row + 1
+            if in_a_row == MOST_FAILURES:
+                break
             # Half of the time is left to calls.
             await self._sleep(loop.time() - begun)
         if len(days) > 1:
             log.info("figures.days_made", missing=self.missing)
+
+    async def _tried(self, day: int) -> bool:
+        """Make a day where that is possible now; return False where it failed."""
+        try:
+            made = await self.make(day)
+        except (StorageUnavailable, DBAPIError) as error:
+            self.failed += 1
+            self._put_off.add(day)
+            log.warning("figures.day_not_made", day=day, reason=str(error))
+            return False
+        if made:
+            self.made += 1
+            self.missing -= 1
+        return True
 
     async def _wanted(self) -> Sequence[int]:
         last = day_of(self._now_us() - GRACE_US) - 1

@@ -49,6 +49,7 @@ from callrouter.storage.held_incident import Held, hold
 from callrouter.storage.incident_rows import NEW_INCIDENT
 from callrouter.storage.notice_rows import NoticeWriter
 from callrouter.storage.rows import AT_ONCE, insert_into
+from callrouter.storage.settled import CLOSED_ITSELF
 from callrouter.storage.sop_rows import tell_missing
 from callrouter.storage.sub_codes import read_sub_codes
 
@@ -86,26 +87,7 @@ class IncidentTables:
     async def open_by_hand(self, new: NewIncident, by: Actor) -> Done:
         """Open one without a call; by a person: it is in his hands. Raises IncidentExists."""
         now = self._now_us()
-
-        async def work(connection: AsyncConnection) -> Done:
-            values: dict[str, Any] = dict(NEW_INCIDENT) | {
-                "id": new.id,
-                "origin": str(new.origin),
-                "opened_at": now,
-                "updated_at": now,
-            }
-            made = insert_into(connection, t.incident).values(values).on_conflict_do_nothing(index_elements=["id"])
-            if await connection.scalar(made.returning(t.incident.c.number)) is None:
-                number = await connection.scalar(select(t.incident.c.number).where(t.incident.c.id == new.id))
-                raise IncidentExists(new.id, number or 0)
-            held = (await hold(connection, [new.id]))[new.id]
-            _set_fields(held, new.fields)
-            if new.origin is IncidentOrigin.HAND:
-                held.set(taken_at=now, taken_by=by.name)
-            held.tell(EventKind.HANDED_IN, {"origin": str(new.origin)}, [*new.fields, "taken_by"])
-            return await held.write(connection, now, by.name, counts=False)
-
-        return await self._done(work)
+        return await self._done(lambda connection: open_incident(connection, new, now, by))
 
     async def take(self, incident: UUID, seen: Seen, by: Actor) -> Done:
         """Take it into one's hands: a call back that was answered, one that nobody has."""
@@ -263,7 +245,7 @@ class IncidentTables:
                 quiet = closes_itself(held.state, row["disposition"], disposed_by_person=row["disposition_by_person"])
                 if quiet and row["updated_at"] < before:  # else it was not, between our look and our lock
                     now = self._now_us()
-                    _close(held, now, f"quiet: {row['disposition']}")
+                    _close(held, now, f"{CLOSED_ITSELF}{row['disposition']}")
                     await held.write(connection, now, SERVICE.name)
                     closed.append(held.id)
             return closed
@@ -292,6 +274,28 @@ class IncidentTables:
         done: Done = await self._database.write(work)
         self._changed([done.incident, *others])
         return done
+
+
+async def open_incident(connection: AsyncConnection, new: NewIncident, now: int, by: Actor) -> Done:
+    """Open one without a call, in the transaction of whoever calls. Raises IncidentExists, and has written nothing
+    then.
+    """
+    values: dict[str, Any] = dict(NEW_INCIDENT) | {
+        "id": new.id,
+        "origin": str(new.origin),
+        "opened_at": now,
+        "updated_at": now,
+    }
+    made = insert_into(connection, t.incident).values(values).on_conflict_do_nothing(index_elements=["id"])
+    if await connection.scalar(made.returning(t.incident.c.number)) is None:
+        number = await connection.scalar(select(t.incident.c.number).where(t.incident.c.id == new.id))
+        raise IncidentExists(new.id, number or 0)
+    held = (await hold(connection, [new.id]))[new.id]
+    _set_fields(held, new.fields)
+    if new.origin is IncidentOrigin.HAND:
+        held.set(taken_at=now, taken_by=by.name)
+    held.tell(EventKind.HANDED_IN, {"origin": str(new.origin)}, [*new.fields, "taken_by"])
+    return await held.write(connection, now, by.name, counts=False)
 
 
 def acknowledge(held: Held, agency: str, at: int, now: int, by: str) -> bool:

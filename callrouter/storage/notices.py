@@ -29,7 +29,7 @@ from callrouter.agencies.sending import Figures
 from callrouter.clock import now_us
 from callrouter.incidents.desk import Actor
 from callrouter.incidents.lifecycle import Assignment
-from callrouter.incidents.model import AgencyState, EventKind
+from callrouter.incidents.model import AgencyState, EventKind, PassedHow
 from callrouter.incidents.views import StorageUnavailable
 from callrouter.routing.directory import NoticeContact
 from callrouter.storage import tables as t
@@ -195,7 +195,8 @@ class Notices:
             waiting = select(func.count(), func.min(of.created_at)).select_from(notices).where(WAITING)
             dead = select(func.count()).select_from(notices).where(of.state == str(NoticeState.DEAD))
             count, oldest = (await connection.execute(waiting)).one()
-            untold = await connection.scalar(dead.where(_still_wanted(), ~_told_otherwise()))
+            wanted = or_(and_(_still_wanted(), ~_told_otherwise()), _not_handed_over())
+            untold = await connection.scalar(dead.where(wanted))
             return Figures(count, await connection.scalar(dead) or 0, oldest, untold or 0)
 
         return await self._database.read(ask)
@@ -220,12 +221,34 @@ class Notices:
                 return None
             why = {} if state is NoticeState.DELIVERED else {"why": found.last_error}
             tell(held, found, str(state), tries=found.tries, **why)
+            if state is NoticeState.DEAD and found.channel is Channel.NEIGHBOUR:
+                await self._supervise(connection, held, found, now)
             await held.write(connection, now, _SERVICE, counts=False)
             return held.id
 
         changed = await self._database.write(work)
         if changed is not None:
             self._changed([changed])
+
+    async def _supervise(self, connection: AsyncConnection, held: Held, dead: Notice, now: int) -> None:
+        """Tell the supervisor, once in a hand-over, that the neighbour does not have an incident that is open. No
+        acknowledgement is waited for there, so nothing else would tell him.
+        """
+        if held.row["closed_at"] is not None or held.row["merged_into"] is not None:
+            return
+        told = await told_in(connection, dead.part, dead.passed_at)
+        if any(one.channel is Channel.SUPERVISOR for one in told) or await _has_it(connection, dead):
+            return
+        handed = Assignment(
+            id=dead.part,
+            incident=held.id,
+            agency=dead.agency,
+            state=AgencyState.PASSED,
+            how=PassedHow.NOTICE,
+            passed_at=dead.passed_at,
+        )
+        await self._writer.write(connection, held, handed, None, len(told), now)
+        held.tell(EventKind.ESCALATED, {"agency": dead.agency, "contact": None})
 
     async def _held(self, connection: AsyncConnection, notice: UUID) -> tuple[Held, Notice]:
         """Lock its incident, then read it: nobody waits for an incident who holds a notice."""
@@ -297,11 +320,35 @@ def _told_otherwise() -> ColumnElement[bool]:
     )
 
 
+def _not_handed_over() -> ColumnElement[bool]:
+    """It hands an incident that is open over to a neighbour, who has it by no other notice either."""
+    of, incident, other = notices.c, t.incident.c, notices.alias().c
+    return and_(
+        of.channel == str(Channel.NEIGHBOUR),
+        exists().where(incident.id == of.incident, incident.closed_at.is_(None), incident.merged_into.is_(None)),
+        ~exists().where(
+            other.part == of.part,
+            other.channel == str(Channel.NEIGHBOUR),
+            other.state == str(NoticeState.DELIVERED),
+        ),
+    )
+
+
+async def _has_it(connection: AsyncConnection, dead: Notice) -> bool:
+    of = notices.c
+    delivered = select(of.id).where(
+        of.part == dead.part, of.channel == str(Channel.NEIGHBOUR), of.state == str(NoticeState.DELIVERED)
+    )
+    return await connection.scalar(delivered.limit(1)) is not None
+
+
 def _needless(now: int) -> Update:
     """No telephone is rung for what somebody has acknowledged since."""
     of = notices.c
-    due = update(notices).where(WAITING, of.channel == str(Channel.PHONE), of.next_at <= now, ~_still_wanted())
-    return due.values(state=str(NoticeState.NEEDLESS), settled_at=now)
+    due = select(of.id).where(WAITING, of.channel == str(Channel.PHONE), of.next_at <= now, ~_still_wanted())
+    # What another service holds is left to it: two that wait for each other's rows would both fail.
+    held = due.order_by(of.id).with_for_update(skip_locked=True, of=notices).correlate(None)
+    return update(notices).where(of.id.in_(held)).values(state=str(NoticeState.NEEDLESS), settled_at=now)
 
 
 def _is_news(found: Notice, tries: int, after: Follows) -> bool:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID, uuid5
 
-from sqlalchemy import func, select, update
+import structlog
+from sqlalchemy import func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callrouter.agencies.notices import Channel, Notice, NoticeState, notice_id
@@ -18,13 +19,17 @@ from callrouter.incidents.eido import Received, incident_of
 from callrouter.incidents.lifecycle import Act
 from callrouter.incidents.model import EventKind, IncidentOrigin, incident_id
 from callrouter.incidents.neighbours import HandedOver, Neighbour, Original
+from callrouter.incidents.views import StorageUnavailable
+from callrouter.storage import tables as t
 from callrouter.storage.changed import Changed, nobody
 from callrouter.storage.database import Database
 from callrouter.storage.held_incident import hold
-from callrouter.storage.incident_desk import SERVICE, IncidentTables
+from callrouter.storage.incident_desk import SERVICE, IncidentTables, open_incident
 from callrouter.storage.notice_rows import NoticeWriter
 from callrouter.storage.rows import AT_ONCE, insert_into
-from callrouter.storage.tables_parties import NOT_FOUND, call_handed, eido_received
+from callrouter.storage.tables_parties import call_handed, eido_received
+
+log = structlog.get_logger(__name__)
 
 MAX_ORIGINALS: Final = 20
 """Documents that are kept of one incident; a neighbour that sends more is answered as ever, and the newest are not
@@ -45,7 +50,7 @@ def document_id(incident: UUID, document: Mapping[str, Any]) -> UUID:
 
 
 class NeighbourTables:
-    """Implements callrouter.incidents.neighbours.NeighbourDesk.
+    """Implements callrouter.incidents.neighbours.NeighbourRecords.
 
     desk: where incidents are worked on; notices: whose settings the outbox's entries take
     """
@@ -70,14 +75,7 @@ class NeighbourTables:
     async def take_in(self, received: Received, neighbour: Neighbour, by: Actor) -> tuple[UUID, bool]:
         """Keep a document; return our incident, and whether this opened it. The same sent again changes nothing."""
         incident = incident_of(neighbour.key, received.external)
-        made = True
-        try:
-            # Its sender sends it again where we die between the two: then only the second is left to do.
-            await self._desk.open_by_hand(
-                NewIncident(incident, dict(received.fields), IncidentOrigin.NEIGHBOUR), Actor(by.name)
-            )
-        except IncidentExists:
-            made = False
+        new = NewIncident(incident, dict(received.fields), IncidentOrigin.NEIGHBOUR)
         row = {
             "id": document_id(incident, received.document),
             "incident": incident,
@@ -89,7 +87,14 @@ class NeighbourTables:
             "document": dict(received.document),
         }
 
-        async def work(connection: AsyncConnection) -> bool:
+        async def work(connection: AsyncConnection) -> tuple[bool, bool]:
+            try:
+                await open_incident(connection, new, self._now_us(), Actor(by.name))
+            except IncidentExists:
+                return False, await keep(connection)
+            return True, await keep(connection)
+
+        async def keep(connection: AsyncConnection) -> bool:
             held = (await hold(connection, [incident]))[incident]
             of = eido_received.c
             kept = await connection.scalar(
@@ -107,7 +112,8 @@ class NeighbourTables:
             await held.write(connection, self._now_us(), by.name, counts=False)
             return True
 
-        if await self._database.write(work):
+        made, kept = await self._database.write(work)
+        if made or kept:
             self._changed([incident])
         return incident, made
 
@@ -151,12 +157,25 @@ class NeighbourTables:
         self._changed([incident])
         return HandedOver(made)
 
+    async def note(self, incident: UUID, text: str, by: Actor) -> None:
+        """Add a note to its timeline."""
+        await self._desk.note(incident, text, by)
+
     async def join(self) -> int:
         """Merge the incidents of calls that name a document into the incidents that these opened; return how many."""
-        pairs = await self._database.read(self._pairs)
-        for call, into in pairs:
-            await self._join(call, into)
-        return len(pairs)
+        done = 0
+        for call, into in await self._database.read(self._pairs):
+            try:
+                await self._join(call, into)
+            except StorageUnavailable:
+                raise
+            except Illegal:  # it was merged between our look and our lock: the next look finds where it went
+                continue
+            except Exception:  # one call that cannot be joined keeps no other from it
+                log.exception("neighbour.not_joined", call=str(call), into=str(into))
+                continue
+            done += 1
+        return done
 
     def _notice(self, incident: UUID, neighbour: Neighbour, now: int) -> Notice | None:
         point = neighbour.point
@@ -183,26 +202,53 @@ class NeighbourTables:
 
     async def _pairs(self, connection: AsyncConnection) -> list[tuple[UUID, UUID]]:
         waits, of = call_handed.c, eido_received.c
-        asked = select(waits.call, waits.trunk, waits.tail).where(NOT_FOUND, waits.at > self._now_us() - WAIT_US)
-        calls = (await connection.execute(asked.order_by(waits.at).limit(AT_ONCE))).all()
-        if not calls:
+        trunks = sorted(self._trunks().items())
+        if not trunks:
             return []
-        documents = await connection.execute(
-            select(of.tail, of.neighbour, of.incident).where(of.tail.in_({one.tail for one in calls}))
+        # Calls that name what never comes are not among those that are counted: they would keep the others waiting.
+        asked = (
+            select(waits.call, waits.at, of.incident)
+            .join_from(call_handed, eido_received, of.tail == waits.tail)
+            .where(
+                waits.incident.is_(None),
+                waits.at > self._now_us() - WAIT_US,
+                tuple_(of.neighbour, waits.trunk).in_(trunks),
+            )
+            .distinct()
+            .order_by(waits.at, waits.call)
+            .limit(AT_ONCE)
         )
-        trunks = self._trunks()
-        known = {(trunks.get(one.neighbour), one.tail): one.incident for one in documents}
-        return [(one.call, into) for one in calls if (into := known.get((one.trunk, one.tail))) is not None]
+        # One whose id two centres of one trunk have given is joined with one of them.
+        return list({one.call: (one.call, one.incident) for one in await connection.execute(asked)}.values())
 
     async def _join(self, call: UUID, into: UUID) -> None:
-        try:
-            await self._desk.merge(incident_id(call), None, into, SERVICE)
-        except (Illegal, CannotMerge):
-            # Somebody was there first: it is merged already, or one of the two is closed. Both stay as they are, and
-            # who reads the one is told of the other.
-            await self._desk.note(into, f"call {call}: incident {incident_id(call)}", SERVICE)
+        own = incident_id(call)
+        mine, goal = await self._database.read(lambda connection: _both(connection, own, into))
+        if mine != goal:  # else they are one already: we died behind the merge, or a person did it
+            try:
+                await self._desk.merge(own, None, goal, SERVICE)
+            except (Illegal, CannotMerge):
+                # Somebody was there first: it is merged with another, or one of the two is closed. Both stay as they
+                # are, and who reads the one is told of the other.
+                await self._desk.note(goal, f"call {call}: incident {own}", SERVICE)
 
         async def work(connection: AsyncConnection) -> None:
             await connection.execute(update(call_handed).where(call_handed.c.call == call).values(incident=into))
 
         await self._database.write(work)
+
+
+async def _both(connection: AsyncConnection, own: UUID, into: UUID) -> tuple[UUID, UUID]:
+    return await _end(connection, own), await _end(connection, into)
+
+
+async def _end(connection: AsyncConnection, incident: UUID) -> UUID:
+    """Return where its life goes on: itself, or what it was merged into, and that into."""
+    seen = {incident}
+    row = t.incident.c
+    while True:
+        into = await connection.scalar(select(row.merged_into).where(row.id == incident))
+        if into is None or into in seen:
+            return incident
+        seen.add(into)
+        incident = into

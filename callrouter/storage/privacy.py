@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Select, Table, and_, delete, or_, select, update
+from sqlalchemy import Select, Table, and_, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callrouter.access.model import AuditNote
@@ -17,23 +17,29 @@ from callrouter.privacy.recordings import Recording
 from callrouter.storage import tables as t
 from callrouter.storage.access_log import store_accesses
 from callrouter.storage.audit import append
+from callrouter.storage.blanking import (
+    blank_audit,
+    blank_calls,
+    blank_documents,
+    blank_incidents,
+    blank_refused,
+    blank_set_aside,
+    blank_tries,
+    pieces,
+)
 from callrouter.storage.database import Database
-from callrouter.storage.fill import AT_ONCE
-from callrouter.storage.personal import PERSONAL, blanked_data, blanked_facts, district_of
+from callrouter.storage.mentions import Mentions
 from callrouter.storage.recordings import Recordings
 from callrouter.storage.tables_judgement import judgement
-from callrouter.storage.tables_parties import eido_received
+from callrouter.storage.tables_parties import WITH_DOCUMENT, eido_received
 from callrouter.storage.tables_privacy import CALL_WITH_PERSON, INCIDENT_WITH_PERSON
 from callrouter.storage.tables_privacy import access_log as seen
 from callrouter.storage.tables_privacy import recording as recorded
 from callrouter.storage.tables_sop import sop_answer
-from callrouter.storage.tables_supervision import callback_claim, callback_try
-from callrouter.storage.words import keep_words
+from callrouter.storage.tables_supervision import callback_try
 
 EXPIRED_AT_ONCE: Final = 100
 """Calls or incidents that are blanked in one transaction: calls are served on the same loop."""
-_OF_DIRECTORY: Final = ("agencies/", "trunks/", "operators/")
-"""Subjects of the audit that are about the centre's own contacts: their numbers are no caller's."""
 
 Row = dict[str, Any]
 
@@ -64,7 +70,9 @@ class Held:
     @property
     def empty(self) -> bool:
         """Whether nothing is held."""
-        return not (self.calls or self.incidents or self.refused or self.set_aside)
+        return not (
+            self.calls or self.incidents or self.refused or self.set_aside or self.called_back or self.documents
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +112,13 @@ class PersonalData:
         async def work(connection: AsyncConnection) -> None:
             held = await _held(connection, numbers)
             incidents = [row["id"] for row in held.incidents]
-            calls = await _blank_calls(connection, held.call_ids)
-            changed = await _blank_incidents(connection, incidents, self._now_us())
-            refused = await _blank_refused(connection, [row["id"] for row in held.refused])
-            aside = await _blank_set_aside(connection, numbers)
-            payloads = await _blank_audit(connection, numbers)
+            calls = await blank_calls(connection, held.call_ids)
+            changed = await blank_incidents(connection, incidents, self._now_us())
+            await blank_tries(connection, [row["id"] for row in held.called_back])
+            await blank_documents(connection, [row["id"] for row in held.documents])
+            refused = await blank_refused(connection, [row["id"] for row in held.refused])
+            aside = await blank_set_aside(connection, held.set_aside)
+            payloads = await blank_audit(connection, numbers)
             await store_accesses(connection, [access])
             files = tuple(self._recordings.of_row(row) for row in held.recordings if row["state"] != "erased")
             done[:] = [Blanked(calls, len(incidents), changed, refused, aside, payloads, files)]
@@ -120,7 +130,10 @@ class PersonalData:
         return done[0]
 
     async def expire(self, before: int) -> int:
-        """Blank calls and incidents that were opened before `before` (µs UTC): some. Return how many; 0: all."""
+        """Blank calls and incidents of before `before` (µs UTC), and documents that came before it: some.
+
+        Return how many; 0: all are blank.
+        """
         call, incident = t.call.c, t.incident.c
         # An incident that a younger call shares waits for it.
         younger = select(call.id).where(call.incident == incident.id, call.opened_at >= before).exists()
@@ -128,17 +141,22 @@ class PersonalData:
         old_incidents = select(incident.id).where(incident.opened_at < before, ~younger)
         told = old_incidents.where(INCIDENT_WITH_PERSON).order_by(incident.opened_at).limit(EXPIRED_AT_ONCE)
 
+        received = eido_received.c.received_at
+        old_documents = select(eido_received.c.id).where(received < before, WITH_DOCUMENT).order_by(received)
+        old_documents = old_documents.limit(EXPIRED_AT_ONCE)
+
         async def work(connection: AsyncConnection) -> int:
             calls = list(await connection.scalars(old_calls.limit(EXPIRED_AT_ONCE)))
-            of = eido_received.c
-            documents = update(eido_received).where(of.received_at < before, of.document.is_not(None))
-            await connection.execute(documents.values(document=None))
             by_call = set(await _scalars(connection, call.incident, call.id, calls))
             alone = list(await connection.scalars(told))
             theirs = await _old_of(connection, old_incidents, by_call)
-            await _blank_calls(connection, calls)
-            await _blank_incidents(connection, sorted({*theirs, *alone}), self._now_us())
-            return len(calls) + len(alone)
+            await blank_calls(connection, calls)
+            blanked = sorted({*theirs, *alone})
+            await blank_incidents(connection, blanked, self._now_us())
+            await blank_tries(connection, await _tries_of(connection, blanked))
+            old = list(await connection.scalars(old_documents))
+            await blank_documents(connection, {*await _documents_of(connection, blanked), *old})
+            return len(calls) + len(alone) + len(old)
 
         return await self._database.write(work)
 
@@ -174,8 +192,10 @@ async def _held(connection: AsyncConnection, numbers: Sequence[str]) -> Held:
     his = or_(call.number.in_(numbers), and_(call.sent_from.in_(numbers), call.sent_from != ""))
     held.calls = await _rows(connection, select(t.call).where(his), t.call)
     incidents = {row["incident"] for row in held.calls}
-    told = select(t.incident.c.id).where(t.incident.c.reporter_number.in_(numbers))
-    incidents |= set(await connection.scalars(told))
+    mentions = Mentions(numbers)
+    reporter = t.incident.c.reporter_number
+    told = select(t.incident.c.id, reporter).where(reporter != "", mentions.may(reporter))
+    incidents |= {row.id for row in await connection.execute(told) if mentions.has(row.reporter_number)}
     held.incidents = await _of(connection, t.incident, "id", incidents)
     held.incident_agencies = await _of(connection, t.incident_agency, "incident", incidents)
     held.timeline = await _of(connection, t.incident_event, "incident", incidents)
@@ -183,8 +203,13 @@ async def _held(connection: AsyncConnection, numbers: Sequence[str]) -> Held:
     held.attempts = await _of(connection, t.attempt, "call", held.call_ids)
     held.recordings = await _of(connection, recorded, "call", held.call_ids)
     held.judgements = await _of(connection, judgement, "call", held.call_ids)
-    held.called_back = await _of(connection, callback_try, "incident", incidents)
-    held.documents = await _of(connection, eido_received, "incident", incidents)
+    dialled = select(callback_try.c.id).where(
+        or_(callback_try.c.number.in_(numbers), callback_try.c.dialled.in_(numbers))
+    )
+    tries = await _tries_of(connection, incidents) | set(await connection.scalars(dialled))
+    held.called_back = await _of(connection, callback_try, "id", tries)
+    documents = await _documents_of(connection, incidents) | await _mentioning(connection, mentions)
+    held.documents = await _of(connection, eido_received, "id", documents)
     held.refused = await _rows(
         connection, select(t.refused_invite).where(t.refused_invite.c.number.in_(numbers)), t.refused_invite
     )
@@ -192,6 +217,23 @@ async def _held(connection: AsyncConnection, numbers: Sequence[str]) -> Held:
     subjects = [str(id_) for id_ in (*incidents, *held.call_ids, *(row["id"] for row in held.recordings))]
     held.access_log = await _of(connection, seen, "subject", subjects)
     return held
+
+
+async def _tries_of(connection: AsyncConnection, incidents: Collection[UUID]) -> set[UUID]:
+    return set(await _scalars(connection, callback_try.c.id, callback_try.c.incident, incidents))
+
+
+async def _documents_of(connection: AsyncConnection, incidents: Collection[UUID]) -> set[UUID]:
+    return set(await _scalars(connection, eido_received.c.id, eido_received.c.incident, incidents))
+
+
+async def _mentioning(connection: AsyncConnection, mentions: Mentions) -> set[UUID]:
+    """Return the ids of documents that have the number anywhere: of somebody whom another centre spoke with, too."""
+    if not mentions.within_texts:
+        return set()
+    of = eido_received.c
+    may = select(of.id, of.document).where(WITH_DOCUMENT, mentions.may(of.document))
+    return {row.id for row in await connection.execute(may) if mentions.has(row.document)}
 
 
 async def _set_aside(connection: AsyncConnection, numbers: Sequence[str]) -> AsyncIterator[Row]:
@@ -209,101 +251,20 @@ async def _rows(connection: AsyncConnection, statement: Select[Any], table: Tabl
 
 async def _of(connection: AsyncConnection, table: Table, column: str, values: Collection[Any]) -> list[Row]:
     found: list[Row] = []
-    for some in _pieces(sorted(values)):
+    for some in pieces(sorted(values)):
         found += await _rows(connection, select(table).where(table.c[column].in_(some)), table)
     return found
 
 
 async def _scalars(connection: AsyncConnection, wanted: Any, column: Any, values: Collection[Any]) -> list[Any]:
     found: list[Any] = []
-    for some in _pieces(sorted(values)):
+    for some in pieces(sorted(values)):
         found += await connection.scalars(select(wanted).where(column.in_(some)))
     return found
 
 
-def _pieces(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(values), AT_ONCE):
-        yield values[start : start + AT_ONCE]
-
-
 async def _old_of(connection: AsyncConnection, old: Select[Any], incidents: Collection[UUID]) -> list[UUID]:
     found: list[UUID] = []
-    for some in _pieces(sorted(incidents)):
+    for some in pieces(sorted(incidents)):
         found += await connection.scalars(old.where(t.incident.c.id.in_(some)))
     return found
-
-
-# ---------------------------------------------------------------- blanking
-async def _blank_calls(connection: AsyncConnection, ids: Sequence[UUID]) -> int:
-    for some in _pieces(sorted(ids)):
-        locked = select(t.call.c.id, t.call.c.facts).where(t.call.c.id.in_(some)).order_by(t.call.c.id)
-        for row in (await connection.execute(locked.with_for_update())).all():
-            values: Row = dict(PERSONAL["call"]) | {"facts": blanked_facts(row.facts)}
-            await connection.execute(update(t.call).where(t.call.c.id == row.id).values(values))
-        await connection.execute(delete(judgement).where(judgement.c.call.in_(some)))
-    return len(ids)
-
-
-async def _blank_incidents(connection: AsyncConnection, ids: Sequence[UUID], now: int) -> int:
-    """Blank incidents with their parts and timelines; return how many entries of timelines were changed."""
-    changed = 0
-    for some in _pieces(sorted(ids)):
-        incident = t.incident.c
-        locked = select(incident.id, incident.area, incident.updated_at).where(incident.id.in_(some))
-        for row in (await connection.execute(locked.order_by(incident.id).with_for_update(key_share=True))).all():
-            values: Row = dict(PERSONAL["incident"])
-            values |= {"area": district_of(row.area), "updated_at": max(now, row.updated_at + 1)}
-            await connection.execute(update(t.incident).where(incident.id == row.id).values(values))
-        parts = update(t.incident_agency).where(t.incident_agency.c.incident.in_(some))
-        await connection.execute(parts.values(PERSONAL["incident_agency"]))
-        answers = update(sop_answer).where(sop_answer.c.incident.in_(some), sop_answer.c.words != "")
-        await connection.execute(answers.values(PERSONAL["sop_answer"]))
-        await _blank_tries(connection, some)
-        documents = update(eido_received).where(eido_received.c.incident.in_(some))
-        await connection.execute(documents.values(document=None))
-        changed += await _blank_timelines(connection, some)
-        await keep_words(connection, some)
-    return changed
-
-
-async def _blank_tries(connection: AsyncConnection, incidents: Sequence[UUID]) -> None:
-    tries = select(callback_try.c.id).where(callback_try.c.incident.in_(incidents))
-    await connection.execute(delete(callback_claim).where(callback_claim.c.try_of.in_(tries)))
-    back = update(callback_try).where(callback_try.c.incident.in_(incidents))
-    await connection.execute(back.values(PERSONAL["callback_try"]))
-
-
-async def _blank_timelines(connection: AsyncConnection, incidents: Sequence[UUID]) -> int:
-    event, changed = t.incident_event.c, 0
-    entries = select(event.id, event.data).where(event.incident.in_(incidents)).order_by(event.id)
-    for row in (await connection.execute(entries)).all():
-        blank = blanked_data(row.data)
-        if blank != row.data:
-            await connection.execute(update(t.incident_event).where(event.id == row.id).values(data=blank))
-            changed += 1
-    return changed
-
-
-async def _blank_refused(connection: AsyncConnection, ids: Sequence[UUID]) -> int:
-    for some in _pieces(sorted(ids)):
-        statement = update(t.refused_invite).where(t.refused_invite.c.id.in_(some))
-        await connection.execute(statement.values(PERSONAL["refused_invite"]))
-    return len(ids)
-
-
-async def _blank_set_aside(connection: AsyncConnection, numbers: Sequence[str]) -> int:
-    found = [row async for row in _set_aside(connection, numbers)]
-    reject = t.journal_reject.c
-    for row in found:
-        same = and_(reject.node == row["node"], reject.file == row["file"], reject.digest == row["digest"])
-        await connection.execute(update(t.journal_reject).where(same).values(line=b""))
-    return len(found)
-
-
-async def _blank_audit(connection: AsyncConnection, numbers: Sequence[str]) -> int:
-    """Blank payloads of the audit that have the number; the chain signs their hashes, and holds."""
-    audit = t.audit.c
-    has = or_(*(audit.payload.contains(f'"{number}"', autoescape=True) for number in numbers))
-    own = [~audit.subject.startswith(prefix, autoescape=True) for prefix in _OF_DIRECTORY]
-    result = await connection.execute(update(t.audit).where(has, *own).values(payload=None))
-    return result.rowcount

@@ -31,6 +31,7 @@ REVISIONS: Final = (
     "0012",
     "0013",
     "0014",
+    "0015",
 )
 """All revisions in the order in which they follow each other, as the folder ``migrations`` has them (a test holds
 both together). Written here too, so that what only asks needs no Alembic: 10 MB that the service would keep.

@@ -32,6 +32,8 @@ SETTLED: Final = (
     "resolved_at",
 )
 """The columns that follow."""
+CLOSED_ITSELF: Final = "quiet: "
+"""How the reason begins of what was closed because nothing came of it any more, and not by a person."""
 _STATES: Final = frozenset(map(str, IncidentState))
 
 

@@ -27,6 +27,14 @@ eido_received = Table(
     Index(None, "tail"),
 )
 
+WITH_DOCUMENT = text("document IS NOT NULL")
+Index(
+    "ix_eido_received_with_document",
+    eido_received.c.received_at,
+    sqlite_where=WITH_DOCUMENT,
+    postgresql_where=WITH_DOCUMENT,
+)
+
 # A neighbour's call that named an incident; `incident`: which one it was found to be, NULL: none yet.
 call_handed = Table(
     "call_handed",

@@ -22,13 +22,15 @@ from callrouter.wiring.links import Links
 
 READ_S: Final = 12.0
 """For the figures of a year on SQLite. Its connections are its own: who waits for a board takes none from others."""
+WRITE_S: Final = 60.0
+"""For a day's figures, which are made beside the calls: nobody waits for them."""
 
 
 class Figures(Group):
     """The scoreboard's reader, and the watches of rings and of the clock."""
 
     def __init__(self, settings: Settings, database: Database, links: Links, in_force: InForce, calls: Calls) -> None:
-        self._database = Database(settings.database, read_s=READ_S)
+        self._database = Database(settings.database, read_s=READ_S, write_s=WRITE_S)
         key = Vault(settings.key_path).chain_key()
         # What is written goes the way of all writes: SQLite has one writer at a time, and there they wait in turn.
         self.reader = figures.Figures(self._database, in_force.table, key, writing=database)
@@ -49,6 +51,7 @@ class Figures(Group):
         """Show what was seen, and what was lost."""
         metrics.counter("rings_lost", "First rings that were not kept.", lambda: self.rings.lost)
         metrics.counter("figure_days_made", "Days whose figures were put together.", lambda: self.days.made)
+        metrics.counter("figure_days_failed", "Days whose making failed.", lambda: self.days.failed)
         metrics.gauge("figure_days_missing", "Days over whose figures are not.", lambda: self.days.missing)
         metrics.bound("rings", lambda: len(self.rings), WAITING)
         metrics.bound("clock_steps_waiting", lambda: len(self.clock), STEPS_WAITING)

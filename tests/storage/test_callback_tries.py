@@ -8,7 +8,7 @@ from itertools import permutations
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from callrouter.incidents.callbacks import (
     CallbackFilter,
@@ -22,15 +22,16 @@ from callrouter.incidents.callbacks import (
     TryStep,
     claim_s,
 )
-from callrouter.incidents.desk import Actor, NoSuchIncident
-from callrouter.incidents.model import Outcome, incident_id
+from callrouter.incidents.desk import Actor, NoSuchIncident, Verdict
+from callrouter.incidents.model import Disposition, Outcome, incident_id
 from callrouter.storage import tables as t
 from callrouter.storage.callback_tries import CallbackTries
 from callrouter.storage.callbacks import Callbacks
 from callrouter.storage.database import Database
+from callrouter.storage.incident_desk import IncidentTables
 from callrouter.storage.incidents import Incidents
 from callrouter.storage.tables_supervision import callback_try
-from tests.storage.given import AT, SECOND, given_ended, given_failed, given_opened, store
+from tests.storage.given import AT, SECOND, execute, given_ended, given_failed, given_opened, store
 
 NUMBER = "081234567890"
 OP1 = Actor("op1 (operator)")
@@ -268,6 +269,24 @@ async def test_figures_add_up_and_say_how_soon(database: Database, tries: Callba
     assert found == Recovered(6, 1, 1, 1, {5: (1, 0), 15: (1, 1), 60: (1, 1)}, 1)
     assert found.waiting == 2
     assert await tries.recovered(AT + SECOND, AT + 2 * SECOND) == nobody
+
+
+async def test_taken_off_is_who_a_person_took_off_and_nobody_whose_incident_closed_itself(
+    database: Database, tries: CallbackTries, clock: Time
+) -> None:
+    desk = IncidentTables(database, acknowledge_s=300, now_us=clock)
+    await lost(database, "0811111111")
+    await lost(database, "")
+    # The rows of calls were written by the real clock: bring them to ours.
+    await execute(database, update(t.incident).values(updated_at=AT))
+    assert await desk.close_quiet(clock.now, 25) == 2
+    closed = await lost(database, "0822222222")
+    await desk.close(closed, None, Verdict(Disposition.PRANK), "radio", OP1)
+    await tries.done(await lost(database, "0833333333"), "radio", OP1)
+    await lost(database, "0844444444")
+    assert await listed(database, clock) == ["0844444444"]
+    found = await tries.recovered(AT, AT + SECOND)
+    assert (found.lost, found.no_number, found.taken_off, found.waiting) == (5, 1, 2, 2)
 
 
 async def test_call_back_is_no_call_and_no_incident(database: Database, tries: CallbackTries, clock: Time) -> None:

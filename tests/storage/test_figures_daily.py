@@ -21,7 +21,7 @@ from callrouter.routing.table import RoutingTable
 from callrouter.storage import tables as t
 from callrouter.storage.database import Database
 from callrouter.storage.figures_cells import MOST_RANGES, Day, sources
-from callrouter.storage.figures_daily import EVERY_S, FigureDays
+from callrouter.storage.figures_daily import EVERY_S, MOST_FAILURES, FigureDays
 from callrouter.storage.figures_lines import kept_days
 from callrouter.storage.tables_daily import DAY_US, SLICE_US, day_begin, day_of, figure_cell, figure_day
 from callrouter.storage.tables_figures import call_ring, clock_step
@@ -286,6 +286,47 @@ async def test_day_that_is_not_over_is_not_marked_by_its_calls(centre: Database)
     assert marks is not None
     assert day_of(at) not in await held(centre, Period(MONTH.begin, NOW))
     assert await centre.read(lambda connection: connection.scalar(text("SELECT count(*) FROM figure_mark"))) == 0
+
+
+async def test_day_that_cannot_be_made_keeps_no_other_from_being_made(centre: Database) -> None:
+    await execute(
+        centre,
+        text("CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'full'; END $$"),
+        text(
+            f"CREATE TRIGGER no BEFORE INSERT ON figure_cell FOR EACH ROW "
+            f"WHEN (NEW.day > {LAST - MOST_FAILURES}) EXECUTE FUNCTION no()"
+        ),
+        update(figure_day).values(made_at=None),
+    )
+    made = days(centre)
+    # The newest ones fail, so many that the first look ends with them; they come last at the next one.
+    await made.look()
+    assert (made.failed, await held(centre)) == (MOST_FAILURES, set())
+    await made.look()
+    assert await held(centre) == set(range(FIRST, LAST - MOST_FAILURES + 1))
+    assert (made.failed, made.missing) == (2 * MOST_FAILURES, MOST_FAILURES)
+    await agree(centre)
+    await execute(centre, text("DROP TRIGGER no ON figure_cell"))
+    await made.look()
+    assert (await held(centre), made.missing) == (set(range(FIRST, LAST + 1)), 0)
+
+
+async def test_rows_that_are_restored_with_an_empty_search_path_mark_their_day(centre: Database) -> None:
+    """As pg_dump's own scripts restore them."""
+    await execute(
+        centre,
+        text("SET LOCAL search_path = ''"),
+        text(
+            "UPDATE public.call SET opened_at = (SELECT max(day) FROM public.figure_day) * 86400000000 - 25200000000 "
+            "WHERE id = (SELECT min(id::text)::uuid FROM public.call)"
+        ),
+        text("INSERT INTO public.figure_day (day) SELECT max(day) + 1 FROM public.figure_day"),
+        text("UPDATE public.incident SET updated_at = updated_at + 1"),
+        text("UPDATE public.incident_agency SET version = version + 1"),
+        text("UPDATE public.attempt SET label = label"),
+        text("DELETE FROM public.call_ring"),
+    )
+    assert LAST not in await held(centre)
 
 
 # ------------------------------------------------------------------------------------------------ sources

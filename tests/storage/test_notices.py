@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callrouter.agencies.calling import RING_AGAIN_S, RINGS, Rung
 from callrouter.agencies.notices import Channel, Job, NotDead, Notice, NoticeFilter, NoticeGone, NoticeState
@@ -22,6 +23,8 @@ from callrouter.storage.incident_desk import IncidentTables
 from callrouter.storage.notice_rows import NoticeWriter
 from callrouter.storage.notices import LOOK_BACK_US, Notices
 from callrouter.storage.tables_notices import notice as notices
+from demo.softphone import NET_S
+from tests.databases import patient
 from tests.storage.given import AT, SECOND, rows
 
 OPERATOR = Actor("siti (operator)")
@@ -473,6 +476,27 @@ async def test_nobody_is_rung_for_what_was_acknowledged_or_closed_meanwhile(data
     assert await centre.claim(Channel.PHONE) == []
     assert {state for _, state in await centre.line()} == {"needless"}
     assert await centre.outbox.figures() == Figures()
+
+
+async def test_a_needless_notice_that_another_service_holds_is_not_waited_for(postgres_url: str) -> None:
+    """Two who wait for each other's would both fail."""
+    database = patient(postgres_url)
+    centre = Centre(database, phone("lurah"))
+    for _ in range(2):
+        await centre.says(await centre.passed(), AgencyState.ACKNOWLEDGED)
+    of = notices.c
+    first = select(of.id).order_by(of.id).limit(1).with_for_update()
+
+    async def holding(connection: AsyncConnection) -> list[str]:
+        await connection.execute(first)
+        async with asyncio.timeout(NET_S / 2):
+            assert await centre.claim(Channel.PHONE) == []
+        return list(await connection.scalars(select(of.state).order_by(of.id)))
+
+    assert await database.write(holding) == ["queued", "needless"]
+    assert await centre.claim(Channel.PHONE) == []
+    assert {state for _, state in await centre.line()} == {"needless"}
+    await database.close()
 
 
 async def test_a_webhook_goes_out_though_the_agency_has_acknowledged(database: Database) -> None:

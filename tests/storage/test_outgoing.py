@@ -13,13 +13,16 @@ from uuid import uuid4
 import pytest
 
 from callrouter.access.model import Principal, Role
+from callrouter.agencies.calling import Rung
 from callrouter.agencies.notices import Channel, Job, NoticeFilter, NoticeState
 from callrouter.agencies.signing import new_secret, signed
 from callrouter.asterisk.pbx_secrets import read_secrets
 from callrouter.bilingual import RefusedValue
 from callrouter.calls.journal import JournalReader
+from callrouter.calls.records import NoticeRung
 from callrouter.errors import OperatorError
 from callrouter.incidents.desk import NewIncident
+from callrouter.incidents.views import StorageUnavailable
 from callrouter.metrics import Metrics
 from callrouter.prompts import espeak
 from callrouter.prompts.aloud import Aloud
@@ -31,6 +34,7 @@ from callrouter.storage import tables as t
 from callrouter.storage.database import Database
 from callrouter.storage.journal import Journal
 from callrouter.storage.tables_notices import notice_secret
+from callrouter.wiring import outgoing
 from callrouter.wiring.in_force import InForce
 from callrouter.wiring.incidents import IncidentLife
 from callrouter.wiring.links import Links
@@ -216,3 +220,43 @@ async def test_no_telephone_is_rung_before_the_journal_is_read(database: Databas
     journal.caught_up.set()
     assert ready(Channel.PHONE)
     await site.outgoing.close()
+
+
+async def test_a_line_of_the_journal_that_cannot_be_kept_keeps_back_no_other(
+    secrets: Outgoing, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = JournalReader(tmp_path, "pbx1", Journal(database))
+    secrets.follow(journal)
+    assert journal.rung is not None
+    wrong: Exception = KeyError("a defect")
+
+    async def rung(*_: object) -> bool:
+        raise wrong
+
+    monkeypatch.setattr(secrets.notices, "rung", rung)
+    line = NoticeRung(uuid4(), 1, "pbx1", 1, Rung.BUSY)
+    await journal.rung(line)
+    wrong = StorageUnavailable("away")
+    with pytest.raises(StorageUnavailable):  # then it is read again
+        await journal.rung(line)
+
+
+async def test_a_folder_that_cannot_be_tidied_ends_nothing(
+    secrets: Outgoing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = asyncio.Queue[int]()
+
+    class Broken(Aloud):
+        def tidy(self) -> None:
+            loop.call_soon_threadsafe(tries.put_nowait, 1)
+            raise RuntimeError("a defect")
+
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(outgoing, "STALE_S", 0.001)
+    monkeypatch.setattr(secrets, "_aloud", Broken(Path("none"), lambda: Silent(("none",))))
+    tidying = asyncio.create_task(secrets._tidy())
+    async with asyncio.timeout(30):
+        for _ in range(2):
+            await tries.get()
+    tidying.cancel()
+    await asyncio.gather(tidying, return_exceptions=True)

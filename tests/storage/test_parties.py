@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callrouter.access.model import AuditNote
 from callrouter.agencies.notices import Channel, NoticeFilter, NoticeState
+from callrouter.agencies.sending import Figures
 from callrouter.calls.records import Opened
 from callrouter.incidents.desk import Actor, Illegal, NoSuchIncident, Verdict
 from callrouter.incidents.eido import Received, incident_of, received
@@ -27,12 +28,14 @@ from callrouter.storage.notices import Notices
 from callrouter.storage.parties import MAX_ORIGINALS, WAIT_US, NeighbourTables
 from callrouter.storage.privacy import PersonalData
 from callrouter.storage.recordings import Recordings
+from callrouter.storage.rows import AT_ONCE
 from tests.storage.given import AT, given_opened
 
 POINT = WebhookContact(key="sistem", channel="webhook", url="http://10.1.2.3/eido")
 CITY = Neighbour("kota", "tetangga", POINT)
 THEM = Actor("kota-1 (agency)", agency="kota")
 US = Actor("siti (operator)")
+SUPERVISOR = Actor("budi (supervisor)", supervises=True)
 
 
 def given_document(id_: str = "4711-a", **more: Any) -> Received:
@@ -126,6 +129,80 @@ async def test_call_of_another_trunk_or_with_another_name_is_joined_with_nothing
     assert [await centre.merged_into(one) for one in strangers] == [None] * 3
 
 
+async def test_calls_that_name_what_nobody_sent_keep_no_other_waiting(centre: Centre) -> None:
+    for n in range(AT_ONCE + 1):
+        await centre.comes(f"never-{n}")
+    into, _ = await centre.tables.take_in(given_document(), CITY, THEM)
+    await centre.tables.take_in(given_document(version=2), CITY, THEM)
+    own = await centre.comes()
+    assert await centre.tables.join() == 1
+    assert await centre.merged_into(own) == into
+
+
+async def test_call_goes_to_where_its_documents_incident_was_merged(centre: Centre) -> None:
+    into, _ = await centre.tables.take_in(given_document(), CITY, THEM)
+    second, _ = await centre.tables.take_in(given_document("4712"), CITY, THEM)
+    third, _ = await centre.tables.take_in(given_document("4713"), CITY, THEM)
+    await centre.desk.merge(into, None, second, SUPERVISOR)
+    await centre.desk.merge(second, None, third, SUPERVISOR)
+    own, other = await centre.comes(), await centre.comes("4713")
+    assert await centre.tables.join() == 2
+    assert [await centre.merged_into(one) for one in (own, other)] == [third, third]
+    assert await centre.tables.join() == 0
+
+
+async def test_join_that_was_killed_behind_its_merge_is_done_and_tells_nothing_false(centre: Centre) -> None:
+    into, _ = await centre.tables.take_in(given_document(), CITY, THEM)
+    own = await centre.comes()
+    await centre.desk.merge(own, None, into, SUPERVISOR)
+    assert await centre.tables.join() == 1
+    assert await centre.tables.join() == 0
+    # A person merged the other way round: they are one as well.
+    back, _ = await centre.tables.take_in(given_document("4712"), CITY, THEM)
+    call = await centre.comes("4712")
+    await centre.desk.merge(back, None, call, SUPERVISOR)
+    assert await centre.tables.join() == 1
+    for incident in (into, own, back, call):
+        detail = await Incidents(centre.database).detail(incident)
+        assert detail is not None
+        assert "note" not in [entry.kind for entry in detail.timeline]
+
+
+async def test_call_that_cannot_be_joined_keeps_no_other_from_it(
+    centre: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await centre.tables.take_in(given_document(), CITY, THEM)
+    into, _ = await centre.tables.take_in(given_document("4712"), CITY, THEM)
+    bad, own = await centre.comes(), await centre.comes("4712")
+    merge = centre.desk.merge
+
+    async def failing(incident: UUID, *args: Any) -> Any:
+        if incident == bad:
+            raise RuntimeError("a defect")
+        return await merge(incident, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(centre.desk, "merge", failing)
+        assert await centre.tables.join() == 1
+    assert [await centre.merged_into(one) for one in (bad, own)] == [None, into]
+    assert await centre.tables.join() == 1  # it was only put off
+    assert await centre.merged_into(bad) is not None
+
+
+async def test_document_that_cannot_be_kept_opens_nothing(centre: Centre, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*args: Any) -> Any:
+        raise RuntimeError("a defect")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("callrouter.storage.parties.insert_into", failing)
+        with pytest.raises(RuntimeError):
+            await centre.tables.take_in(given_document(), CITY, THEM)
+    assert centre.changed == []
+    into = incident_of("kota", given_document().external)
+    assert await Incidents(centre.database).detail(into) is None
+    assert await centre.tables.take_in(given_document(), CITY, THEM) == (into, True)
+
+
 async def test_call_waits_for_its_document_for_an_hour(centre: Centre) -> None:
     own = await centre.comes()
     centre.now = AT + WAIT_US + 1
@@ -163,6 +240,54 @@ async def test_handing_over_puts_it_into_the_outbox_and_the_timeline(centre: Cen
     assert detail is not None
     assert [one.kind for one in detail.timeline][2:] == ["handed_over", "notice", "notice"]
     assert detail.case.taken_by == US.name
+
+
+async def test_hand_over_that_never_arrives_is_told_to_the_supervisor_once_and_counted(centre: Centre) -> None:
+    into, _ = await centre.tables.take_in(given_document(), CITY, THEM)
+    await centre.tables.hand_over(into, CITY, None, "", US)
+    outbox = Notices(centre.database, centre.writer, now_us=lambda: centre.now)
+
+    async def given_up() -> UUID:
+        (job,) = await outbox.claim(Channel.NEIGHBOUR, centre.now, centre.now + 1, 5, set())
+        await outbox.failed(job.notice.id, job.notice.tries, "it answered 500", None, hopeless=True)
+        return job.notice.id
+
+    async def told() -> list[Any]:
+        detail = await Incidents(centre.database).detail(into)
+        assert detail is not None
+        return [one.data for one in detail.timeline if one.kind == "escalated"]
+
+    dead = await given_up()
+    assert (await outbox.figures()).untold == 1
+    assert await told() == [{"agency": "kota", "contact": None}]
+    (notice,) = [one for one in await outbox.page(NoticeFilter()) if one.channel is Channel.SUPERVISOR]
+    assert notice.state is NoticeState.DELIVERED  # no address: they have the timeline
+    await outbox.replay(dead, Actor("budi (supervisor)"))
+    assert await given_up() == dead
+    assert len(await told()) == 1
+    # Handed over again: the other centre has it now, so the first need not be mended.
+    centre.now += 1
+    await centre.tables.hand_over(into, CITY, None, "", US)
+    (job,) = await outbox.claim(Channel.NEIGHBOUR, centre.now, centre.now + 1, 5, set())
+    assert (await outbox.figures()).untold == 1
+    await outbox.delivered(job.notice.id, centre.now)
+    assert await outbox.figures() == Figures(dead=1)
+
+
+async def test_hand_over_of_what_was_closed_or_merged_meanwhile_is_nobodys_news(centre: Centre) -> None:
+    closed, _ = await centre.tables.take_in(given_document(), CITY, THEM)
+    merged, _ = await centre.tables.take_in(given_document("4712"), CITY, THEM)
+    other, _ = await centre.tables.take_in(given_document("4713"), CITY, THEM)
+    outbox = Notices(centre.database, centre.writer, now_us=lambda: centre.now)
+    for incident in (closed, merged):
+        await centre.tables.hand_over(incident, CITY, None, "", US)
+    await centre.desk.close(closed, None, Verdict(Disposition.EMERGENCY), "", SUPERVISOR)
+    await centre.desk.merge(merged, None, other, SUPERVISOR)
+    for _ in range(2):  # one target is sent one at a time
+        (job,) = await outbox.claim(Channel.NEIGHBOUR, centre.now, centre.now + 1, 5, set())
+        await outbox.failed(job.notice.id, job.notice.tries, "it answered 500", None, hopeless=True)
+    assert await outbox.figures() == Figures(dead=2)
+    assert {one.channel for one in await outbox.page(NoticeFilter())} == {Channel.NEIGHBOUR}
 
 
 async def test_what_is_closed_or_unknown_is_not_handed_over(centre: Centre) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import re
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Boolean, LargeBinary, Text, insert, update
+from sqlalchemy import Boolean, LargeBinary, Text, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import JSON, TypeDecorator
 
@@ -30,11 +31,14 @@ from callrouter.storage.database import Database
 from callrouter.storage.every_table import metadata
 from callrouter.storage.journal import Journal
 from callrouter.storage.personal import OTHERWISE, PERSONAL
-from callrouter.storage.privacy import PersonalData
+from callrouter.storage.privacy import EXPIRED_AT_ONCE, PersonalData
 from callrouter.storage.recordings import DAY_US, Recordings
 from callrouter.storage.refused import store_refused
+from callrouter.storage.tables_parties import eido_received
 from callrouter.storage.tables_privacy import access_log
-from callrouter.storage.tables_supervision import callback_try
+from callrouter.storage.tables_supervision import callback_claim, callback_try
+from demo.softphone import NET_S
+from tests.databases import patient
 from tests.storage.given import AT, SECOND, batch, execute, given_ended, given_opened, given_routed, one, rows, store
 
 KEY = b"k" * 32
@@ -321,3 +325,102 @@ async def test_question_for_what_is_over_its_time_uses_an_index(sqlite_url: str)
     await database.read(ask)
     await database.close()
     assert "ix_call_with_person" in "".join(told)
+
+
+# ---------------------------------------------------------------- written by people and by other centres
+async def given_document(database: Database, document: dict[str, Any], *, incident: UUID, at: int = AT) -> UUID:
+    id_ = uuid4()
+    values = {
+        "id": id_, "incident": incident, "neighbour": "kota", "external": str(id_), "tail": "", "received_at": at,
+        "received_by": "kota-1 (agency)", "document": document,
+    }  # fmt: skip
+    await execute(database, insert(eido_received).values(values))
+    return id_
+
+
+@pytest.mark.parametrize("number", ["0812-345-6789", "tel:+62 812 345 6789", "sip:+628123456789@kota.example"])
+async def test_who_reported_is_found_however_his_number_was_written(
+    database: Database, data: PersonalData, number: str
+) -> None:
+    call = await given_person(database, OTHER)
+    incident = incident_id(call)
+    await execute(database, update(t.incident).where(t.incident.c.id == incident).values(reporter_number=number))
+    assert [row["id"] for row in (await data.held(spellings(NUMBER))).incidents] == [incident]
+    await data.blank(spellings(NUMBER), NOTE, ACCESS)
+    assert (await one(database, t.incident, id=incident))["reporter_number"] == ""
+    assert (await one(database, t.call, id=call))["number"] == OTHER
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["tel:+62-812-345-6789", "telp. (0812) 345 6789, istri", "12 08123456789", "+62 (0)812 345-6789", 628123456789],
+)
+async def test_document_that_has_the_number_anywhere_is_found_and_emptied(
+    database: Database, data: PersonalData, said: str | int
+) -> None:
+    incident = incident_id(await given_person(database, OTHER))
+    his = await given_document(database, {"callbackComponent": [{"uri": [said]}]}, incident=incident)
+    not_his = {"at": "2026-11-22T08:12:34.567890Z", "uri": "tel:+6281234567890", "more": "908123456789"}
+    other = await given_document(database, not_his, incident=incident)
+    held = await data.held(spellings(NUMBER))
+    assert ([row["id"] for row in held.documents], held.incidents, held.empty) == ([his], [], False)
+    await data.blank(spellings(NUMBER), NOTE, ACCESS)
+    assert (await one(database, eido_received, id=his))["document"] is None
+    assert (await one(database, eido_received, id=other))["document"] == not_his
+
+
+async def test_extension_is_not_looked_for_within_documents(database: Database, data: PersonalData) -> None:
+    incident = incident_id(await given_person(database, OTHER))
+    await given_document(database, {"at": "2026-11-22"}, incident=incident)
+    assert (await data.held(spellings("20261122"))).empty
+
+
+async def test_try_that_rang_the_number_for_another_incident_is_found_and_emptied(
+    database: Database, data: PersonalData
+) -> None:
+    id_ = uuid4()
+    values = {
+        "id": id_, "incident": uuid4(), "number": "x", "dialled": "08123456789", "operator": "op1", "asked_at": AT,
+        "asked_by": "op1 (operator)", "trunk": "", "outcome": "", "cause": "",
+    }  # fmt: skip
+    claim = {"number": "08123456789", "try_of": id_, "operator": "op1", "until": AT}
+    await execute(database, insert(callback_try).values(values), insert(callback_claim).values(claim))
+    assert [row["id"] for row in (await data.held(spellings(NUMBER))).called_back] == [id_]
+    await data.blank(spellings(NUMBER), NOTE, ACCESS)
+    assert "08123456789" not in await everything(database)
+    assert (await one(database, callback_try, id=id_))["operator"] == "op1"
+
+
+# ---------------------------------------------------------------- documents whose time is over
+async def test_documents_whose_time_is_over_are_emptied_some_at_a_time_and_counted(
+    database: Database, data: PersonalData
+) -> None:
+    young = incident_id(await given_person(database, OTHER, at=AT + SECOND))
+    for number in range(EXPIRED_AT_ONCE + 1):
+        await given_document(database, {"n": number}, incident=young)
+    last = await given_document(database, {"n": 0}, incident=young, at=AT + 1)
+    assert [await data.expire(AT + 1) for _ in range(3)] == [EXPIRED_AT_ONCE, 1, 0]
+    left = [row["id"] for row in await rows(database, eido_received) if row["document"] is not None]
+    assert left == [last]
+
+
+async def test_retention_waits_for_who_blanks_a_person_and_neither_is_ended(postgres_url: str) -> None:
+    """Both take calls, then incidents, then documents."""
+    database = patient(postgres_url)
+    data = PersonalData(database, Recordings(database, {"default": 90}), KEY, lambda: AT + 100 * SECOND)
+    incident = incident_id(await given_person(database, NUMBER))
+    document = await given_document(database, {"n": 1}, incident=incident)
+    waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    expiring: list[asyncio.Task[int]] = []
+
+    async def blanking(connection: AsyncConnection) -> None:
+        await connection.execute(select(t.incident.c.id).where(t.incident.c.id == incident).with_for_update())
+        expiring.append(asyncio.create_task(data.expire(AT + SECOND)))
+        async with asyncio.timeout(NET_S):
+            while not await connection.scalar(waits):
+                await asyncio.sleep(0.01)
+        await connection.execute(update(eido_received).where(eido_received.c.id == document).values(document=None))
+
+    await database.write(blanking)
+    assert await expiring[0] > 0
+    await database.close()

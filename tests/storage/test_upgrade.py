@@ -10,7 +10,9 @@ from uuid import uuid4
 
 import pytest
 from alembic import command
-from sqlalchemy import Connection, text
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, inspect, text
 
 from callrouter.errors import OperatorError
 from callrouter.publishing.canonical import digest, directory_text, routing_text
@@ -20,6 +22,7 @@ from callrouter.storage import tables as t
 from callrouter.storage.database import migrate
 from callrouter.storage.desk import DeskTables
 from callrouter.storage.engine import migrating_engine, place
+from callrouter.storage.every_table import metadata, modelled
 from callrouter.storage.revisions import alembic_config
 from callrouter.storage.versions import Versions
 from tests.databases import patient
@@ -262,6 +265,29 @@ async def test_incidents_of_before_get_what_follows_from_their_calls(empty_url: 
         assert [row["incident"] for row in await rows(database, t.call)][:2]
     finally:
         await database.close()
+
+
+@pytest.mark.parametrize("judged", [False, True], ids=["0009 was empty", "0009 made it"])
+def test_whether_or_not_0009_made_the_judgement_it_is_there_in_the_end(empty_url: str, judged: bool) -> None:
+    """A database that was past 0009 while that was empty, and one that went through it when it was not."""
+    engine = migrating_engine(place(empty_url))
+    try:
+        with engine.begin() as connection:
+            config = alembic_config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "0010")
+            assert not inspect(connection).has_table("judgement")
+            if judged:
+                t.metadata.tables["judgement"].create(connection)
+                connection.execute(text("ALTER TABLE call ADD COLUMN cannot_speak BOOLEAN NOT NULL DEFAULT false"))
+                where = "cannot_speak" if connection.dialect.name == "postgresql" else "cannot_speak = 1"
+                connection.execute(text(f"CREATE INDEX ix_call_cannot_speak ON call (opened_at) WHERE {where}"))
+        migrate(empty_url)
+        with engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": modelled})
+            assert compare_metadata(context, metadata) == []
+    finally:
+        engine.dispose()
 
 
 def _insert_incident(connection: Connection, number: int, state: str, facts: str | None) -> None:

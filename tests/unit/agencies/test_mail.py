@@ -125,7 +125,7 @@ async def test_what_the_server_does_not_take_is_not_delivered(
 
 @pytest.mark.parametrize("command", ["EHLO", "RCPT", "DATA"])
 async def test_a_server_that_hangs_is_given_up(command: str) -> None:
-    async with serving(Sink(hangs=command)) as sender, asyncio.timeout(20):
+    async with serving(Sink(hangs=command)) as sender, asyncio.timeout(30):
         with pytest.raises(NotSent):
             await sender.send(mail_job())
 

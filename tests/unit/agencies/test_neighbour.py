@@ -13,13 +13,17 @@ import pytest
 from callrouter.agencies.neighbour import MAX_TOKEN, NeighbourSender
 from callrouter.agencies.notices import Channel, Job
 from callrouter.agencies.sending import NotSent
-from callrouter.incidents.views import IncidentDetail, IncidentSummary
+from callrouter.incidents.views import IncidentDetail, IncidentSummary, StorageUnavailable
 from tests.unit.agencies.given_notices import given_job
 
 SUMMARY = IncidentSummary(UUID(int=1), 7, "open", "fire", 1, False, "", None)
 
 
-def given_sender(tokens: Path, detail: IncidentDetail | None) -> NeighbourSender:
+def given_sender(
+    tokens: Path, detail: IncidentDetail | None, shown: list[str] | None = None, refuses: Exception | None = None
+) -> NeighbourSender:
+    shown = [] if shown is None else shown
+
     async def secret_of(_agency: str, _contact: str) -> str | None:
         return None
 
@@ -29,7 +33,12 @@ def given_sender(tokens: Path, detail: IncidentDetail | None) -> NeighbourSender
     def document_of(found: IncidentDetail) -> dict[str, Any]:
         return {"$id": str(found.summary.number), "place": "Jalan Mérdeka"}
 
-    return NeighbourSender(("127.0.0.0/8",), secret_of, detail_of, document_of, tokens)
+    async def noted(job: Job) -> None:
+        if refuses is not None:
+            raise refuses
+        shown.append(job.notice.agency)
+
+    return NeighbourSender(("127.0.0.0/8",), secret_of, detail_of, document_of, tokens, noted)
 
 
 @pytest.fixture
@@ -65,4 +74,18 @@ async def test_incident_that_is_gone_is_not_tried_again(tmp_path: Path, job: Job
     with pytest.raises(NotSent) as raised:
         await sender.made(job)
     assert raised.value.final
+    await sender.close()
+
+
+async def test_who_is_about_to_be_sent_an_incident_is_noted_first_or_nothing_goes_out(
+    tmp_path: Path, job: Job
+) -> None:
+    shown: list[str] = []
+    sender = given_sender(tmp_path, IncidentDetail(SUMMARY, (), ()), shown)
+    await sender.made(job)
+    assert shown == ["kota"]
+    await sender.close()
+    sender = given_sender(tmp_path, IncidentDetail(SUMMARY, (), ()), refuses=StorageUnavailable("away"))
+    with pytest.raises(StorageUnavailable):
+        await sender.made(job)
     await sender.close()

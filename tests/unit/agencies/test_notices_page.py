@@ -46,7 +46,7 @@ async def test_the_example_takes_each_notice_once(
 
     sender = WebhookSender(("127.0.0.0/8",), secret_of)
     job = given_job(url)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         await sender.send(job)
         await sender.send(job)
     await sender.close()

@@ -318,7 +318,7 @@ async def test_what_a_sender_has_settled_is_settled_by_nobody_else() -> None:
     jobs = [fresh("a"), fresh("b")]
     outbox.put(*jobs)
     async with running(works):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while len(script.sent) < len(jobs) or works.sending:
                 await asyncio.sleep(0.01)
     assert state(outbox, *jobs) == [SENDING, SENDING]

@@ -35,7 +35,7 @@ async def sender() -> AsyncIterator[WebhookSender]:
 
 async def refusal(sender: WebhookSender, url: str) -> NotSent:
     with pytest.raises(NotSent) as refused:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             await sender.send(given_job(url))
     return refused.value
 
@@ -82,7 +82,7 @@ async def test_an_answer_without_end_is_not_read_to_its_end(sender: WebhookSende
             writer.write(b"x" * 65_536)
             await writer.drain()
 
-    async with receiver(for_ever) as agency, asyncio.timeout(20):
+    async with receiver(for_ever) as agency, asyncio.timeout(30):
         await sender.send(given_job(agency.url))
 
 
