@@ -13,8 +13,8 @@ from callrouter.calls.live import LiveCall, LiveCalls, Stage
 from callrouter.calls.parties import Asker, PartyRefused
 from callrouter.clock import now_us
 from callrouter.incidents import eido
-from callrouter.incidents.desk import Actor
-from callrouter.incidents.neighbours import Neighbour, NeighbourDesk, Original, neighbour_of
+from callrouter.incidents.desk import Actor, Illegal, NoSuchIncident
+from callrouter.incidents.neighbours import Neighbour, NeighbourRecords, Original, neighbour_of
 from callrouter.incidents.views import IncidentDetail, StorageUnavailable
 from callrouter.privacy.masking import Sight
 from callrouter.routing.table import RoutingTable
@@ -51,7 +51,7 @@ class Neighbours:
 
     def __init__(
         self,
-        desk: NeighbourDesk,
+        records: NeighbourRecords,
         joins: Joins,
         callers: Callers,
         live: LiveCalls,
@@ -59,7 +59,7 @@ class Neighbours:
         element: str,
         now: Callable[[], int] = now_us,
     ) -> None:
-        self._desk = desk
+        self._records = records
         self._joins = joins
         self._callers = callers
         self._live = live
@@ -82,11 +82,11 @@ class Neighbours:
         received = eido.received(
             sent, frozenset(one.key for one in routing.categories), frozenset(one.code for one in routing.areas)
         )
-        return await self._desk.take_in(received, neighbour, by)
+        return await self._records.take_in(received, neighbour, by)
 
     async def originals(self, incident: UUID) -> Sequence[Original]:
         """Return the documents by which it came, newest first. Raises StorageUnavailable."""
-        return await self._desk.originals(incident)
+        return await self._records.originals(incident)
 
     async def hand_over(
         self, incident: UUID, neighbour: Neighbour, words: str, by: Actor, asker: Asker
@@ -95,20 +95,22 @@ class Neighbours:
 
         Raises PartyRefused before anything is done, NothingToSend, NoSuchIncident, Illegal, StorageUnavailable.
         """
-        live = self._talking(incident)
+        live = self._talking(incident, asker)
         if live is not None:
             self._callers.may_send(live.call, asker)
         elif neighbour.point is None:
             raise NothingToSend(neighbour.key)
         call = None if live is None else live.call
-        handed = await self._desk.hand_over(incident, neighbour, call, words, by)
+        handed = await self._records.hand_over(incident, neighbour, call, words, by)
         if call is not None:
             try:
                 # The caller's plan goes on to our operators where nobody answers there.
                 to = f"g_{neighbour.trunk}"
                 await self._callers.send(call, asker, {"CR_HANDED_OVER": str(incident)}, "callrouter-transfer-to", to)
             except PartyRefused as error:  # he left in this moment; or the PBX is away, and he talks on
-                log.warning("neighbour.caller_not_passed", call=str(call), why=str(error))
+                why = str(error) or type(error).__name__
+                log.warning("neighbour.caller_not_passed", call=str(call), why=why)
+                await self._tell_not_passed(incident, neighbour, call, why, by)
                 call = None
         return handed.notice, call
 
@@ -127,7 +129,16 @@ class Neighbours:
                 log.exception("neighbour.defect")
             await asyncio.sleep(LOOK_S)
 
-    def _talking(self, incident: UUID) -> LiveCall | None:
-        return next(
-            (one for one in self._live.live() if one.incident == incident and one.stage is Stage.TALKING), None
-        )
+    async def _tell_not_passed(self, incident: UUID, neighbour: Neighbour, call: UUID, why: str, by: Actor) -> None:
+        """The timeline says that the call goes there: say that it does not."""
+        text = f"penelepon tidak diteruskan / the caller was not passed: {neighbour.key}, call {call}: {why}"
+        try:
+            await self._records.note(incident, text, by)
+        except (StorageUnavailable, Illegal, NoSuchIncident) as error:
+            # What was handed over is on its way: whoever asked is answered, with no call, and does not ask again.
+            log.warning("neighbour.not_noted", incident=str(incident), call=str(call), error=str(error))
+
+    def _talking(self, incident: UUID, asker: Asker) -> LiveCall | None:
+        """Return the call of an incident that somebody talks in: that of who asks before another's."""
+        talks = [one for one in self._live.live() if one.incident == incident and one.stage is Stage.TALKING]
+        return next((one for one in talks if asker.operator in one.with_whom), talks[0] if talks else None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 from uuid import UUID, uuid4
 
 from callrouter.access.model import Right
@@ -13,12 +13,13 @@ from callrouter.api import problems, refusals
 from callrouter.api import supervision_problems as kinds
 from callrouter.api.case_answers import is_known
 from callrouter.api.models import NoParameters
+from callrouter.api.needed import needed
 from callrouter.api.operation import Answered, Asked, Body, Sent, Surface
 from callrouter.api.problems import ApiProblem, Fault, pointer
 from callrouter.api.supervision_models import BannerList, BannerOrder, BannerPath, BannerRow, BannersQuery
 from callrouter.api.translate import maybe, moment, text
 from callrouter.bilingual import Bilingual
-from callrouter.calls.bannerdesk import BannerDesk, NoSuchClip, NothingSaid, TooLong, TooManyBanners
+from callrouter.calls.bannerdesk import NoSuchClip, NothingSaid, TooLong, TooManyBanners
 from callrouter.calls.banners import LONGEST_US, MAX_ACTIVE, MAX_S, Banner, Scope
 from callrouter.clock import now_us
 from callrouter.routing.entries import Kind
@@ -50,12 +51,6 @@ _ORDER: Final = {
     "until": "2026-11-21T18:00:00Z",
     "reason": "Ratusan panggilan tentang banjir yang sama",
 }
-
-
-def _desk(asked: Asked[Any, Any]) -> BannerDesk:
-    if asked.services.banners is None:
-        raise ApiProblem(Fault(problems.STORAGE_UNAVAILABLE, ""))
-    return asked.services.banners
 
 
 def wrong(at: str, sentence: Bilingual, remedy: Bilingual) -> ApiProblem:
@@ -137,7 +132,7 @@ async def list_banners(asked: Asked[NoParameters, BannersQuery]) -> BannerList:
     the menu (of his area before one for all), where a digit ends it, and at most one behind it (of his category, or
     of the area that he chose). While the service is away nobody is told anything.
     """
-    desk = _desk(asked)
+    desk = needed(asked.services.banners)
     found = await desk.newest() if asked.query.all else list(reversed(desk.running()))
     return BannerList(items=[banner_row(one) for one in found])
 
@@ -179,7 +174,7 @@ async def add_banner(sent: Sent[NoParameters, NoParameters, BannerOrder]) -> Ans
         until=order.until,
     )
     with _refusing():
-        made = await _desk(sent).add(new, sent.by)
+        made = await needed(sent.services.banners).add(new, sent.by)
     return Answered(banner_row(made), location=f"{_ALL}/{made.id}")
 
 
@@ -196,7 +191,7 @@ async def add_banner(sent: Sent[NoParameters, NoParameters, BannerOrder]) -> Ans
 )
 async def read_banner(asked: Asked[BannerPath, NoParameters]) -> BannerRow:
     """Returns it, over or not."""
-    found = await _desk(asked).get(asked.path.id)
+    found = await needed(asked.services.banners).get(asked.path.id)
     if found is None:
         raise ApiProblem(Fault(kinds.BANNER_UNKNOWN, pointer("path", "id")))
     return banner_row(found)
@@ -216,7 +211,7 @@ async def read_banner(asked: Asked[BannerPath, NoParameters]) -> BannerRow:
 )
 async def end_banner(asked: Asked[BannerPath, NoParameters]) -> BannerRow:
     """Ends it: who calls from now on hears it no more. It stays in the list of all, for timelines name it."""
-    ended = await _desk(asked).withdraw(asked.path.id, asked.by)
+    ended = await needed(asked.services.banners).withdraw(asked.path.id, asked.by)
     if ended is None:
         raise ApiProblem(Fault(kinds.BANNER_UNKNOWN, pointer("path", "id")))
     return banner_row(ended)

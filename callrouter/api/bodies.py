@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Final, TypeVar
@@ -143,13 +144,21 @@ def _no_number(word: str) -> None:
     raise ValueError(word)
 
 
+def _finite(word: str) -> float:
+    """Return a number, unless no float is as great (1e400): it would become Infinity, which no JSON has."""
+    number = float(word)
+    if not math.isfinite(number):
+        raise ValueError(word)
+    return number
+
+
 def parsed(raw: bytes) -> Data:
     """Return JSON data (RFC 8259) from a stranger. Raises ApiProblem: also for names that stand twice (RFC 7493),
     and for more levels or parts than anything that is taken here has.
     """
     try:
         text = raw.decode("utf-8")
-        data: Data = json.loads(text, object_pairs_hook=_object, parse_constant=_no_number)
+        data: Data = json.loads(text, object_pairs_hook=_object, parse_float=_finite, parse_constant=_no_number)
     except UnicodeDecodeError as error:
         raise _malformed(Bilingual(f"bukan UTF-8 di byte {error.start}", f"no UTF-8 at byte {error.start}")) from None
     except json.JSONDecodeError as error:
@@ -157,7 +166,7 @@ def parsed(raw: bytes) -> Data:
         raise _malformed(Bilingual(f"baris:kolom {where}", f"line:column {where}")) from None
     except RecursionError:
         raise _too_deep() from None
-    except ValueError as error:  # NaN, Infinity, or a number of thousands of digits
+    except ValueError as error:  # NaN, Infinity, 1e400, or a number of thousands of digits
         raise _malformed(Bilingual(f"angka {str(error)[:20]}", f"the number {str(error)[:20]}")) from None
     _look_through(data)
     return data

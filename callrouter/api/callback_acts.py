@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 from callrouter.access.model import Right
 from callrouter.api import callback_examples as examples
@@ -24,6 +24,7 @@ from callrouter.api.callback_models import (
 )
 from callrouter.api.case_answers import actor_of, is_known
 from callrouter.api.models import NoParameters
+from callrouter.api.needed import needed
 from callrouter.api.operation import Asked, Body, Sent, Surface
 from callrouter.api.problems import ApiProblem, Fault, pointer
 from callrouter.api.translate import maybe, moment, text
@@ -41,12 +42,6 @@ _STORE: Final = (problems.STORAGE_UNAVAILABLE, problems.OUT_OF_ORDER)
 _OF_ONE: Final = (problems.INCIDENT_UNKNOWN, kinds.CALLBACK_NOT_LISTED, *_STORE)
 MAX_DAYS: Final = 366
 _DAY_US: Final = 86_400_000_000
-
-
-def _desk(asked: Asked[Any, Any]) -> cb.CallbackDesk:
-    if asked.services.calling_back is None:
-        raise ApiProblem(Fault(problems.STORAGE_UNAVAILABLE, ""))
-    return asked.services.calling_back
 
 
 @contextmanager
@@ -109,7 +104,9 @@ async def call_back(sent: Sent[CallbackPath, NoParameters, CallOrder]) -> Callba
     if not is_known(sent, Kind.OPERATORS, operator):
         raise ApiProblem(Fault(kinds.OPERATOR_NEEDED, "/operator", in_body=True))
     with _refusing():
-        return _try(await _desk(sent).call(sent.path.incident, operator, actor_of(by)), sight_of(by))
+        return _try(
+            await needed(sent.services.calling_back).call(sent.path.incident, operator, actor_of(by)), sight_of(by)
+        )
 
 
 @surface.send(
@@ -130,7 +127,7 @@ async def take_off(sent: Sent[CallbackPath, NoParameters, DoneOrder]) -> Callbac
     they are not reached. A later call of his that no human hears puts him on it again.
     """
     with _refusing():
-        count = await _desk(sent).done(sent.path.incident, sent.body.reason, actor_of(sent.by))
+        count = await needed(sent.services.calling_back).done(sent.path.incident, sent.body.reason, actor_of(sent.by))
     return CallbackDone(incidents=count)
 
 
@@ -148,7 +145,7 @@ async def take_off(sent: Sent[CallbackPath, NoParameters, DoneOrder]) -> Callbac
 )
 async def list_tries(asked: Asked[CallbackPath, NoParameters]) -> CallbackTries:
     """Returns the tries of the incident's number, for whichever incident of it they were, the newest first."""
-    found = await _desk(asked).tries(asked.path.incident)
+    found = await needed(asked.services.calling_back).tries(asked.path.incident)
     if found is None:
         raise ApiProblem(Fault(problems.INCIDENT_UNKNOWN, pointer("path", "incident")))
     return CallbackTries(items=[_try(one, sight_of(asked.by)) for one in found])
@@ -178,7 +175,7 @@ async def read_recovered(asked: Asked[NoParameters, RecoveredQuery]) -> Recovere
             f"after from, at most {MAX_DAYS} days later",
         )
         raise ApiProblem(Fault(problems.PARAMETER_INVALID, pointer("query", "to"), {"name": "to", "rule": rule}))
-    found = await _desk(asked).recovered(begin, end)
+    found = await needed(asked.services.calling_back).recovered(begin, end)
     reached = found.by_callback + found.by_calling
     return RecoveredFigures(
         lost=found.lost,

@@ -11,8 +11,8 @@ from callrouter.access.model import Right
 from callrouter.api import case_problems, eido_problems, party_problems, problems, refusals
 from callrouter.api.case_answers import actor_of, detail_of, unknown_name
 from callrouter.api.case_answers import refusing as refusing_acts
-from callrouter.api.eido_ports import NeighboursDesk
 from callrouter.api.models import Answer, IncidentPath, Moment, NoParameters, Sent
+from callrouter.api.needed import needed
 from callrouter.api.operation import Asked, Body, Surface
 from callrouter.api.operation import Sent as SentRequest
 from callrouter.api.parties import asker_of, refusing
@@ -108,7 +108,7 @@ async def read_eido(asked: Asked[IncidentPath, NoParameters]) -> EidoDocument:
     """Returns the incident in the shape of NENA's Emergency Incident Data Object, as it is now. It is no claim of
     conformance: identifiers are not registered, and places are in words.
     """
-    desk = _desk(asked)
+    desk = needed(asked.services.neighbours)
     return EidoDocument(desk.document(await detail_of(asked, asked.path.id), sight_of(asked.by)))
 
 
@@ -136,7 +136,7 @@ async def read_eido(asked: Asked[IncidentPath, NoParameters]) -> EidoDocument:
 )
 async def list_eido_originals(asked: Asked[IncidentPath, NoParameters]) -> EidoOriginals:
     """Returns, unchanged, the documents by which a neighbouring centre handed the incident over."""
-    desk = _desk(asked)
+    desk = needed(asked.services.neighbours)
     await detail_of(asked, asked.path.id)
     return EidoOriginals(items=[_original(one) for one in await desk.originals(asked.path.id)])
 
@@ -166,7 +166,7 @@ async def hand_incident_over(sent: SentRequest[IncidentPath, NoParameters, HandO
     its caller, passes the caller over the centre's trunk: its INVITE names the incident. Only the operator who talks
     with him does this, or a supervisor. Where nobody answers there he comes back to our operators.
     """
-    desk, key = _desk(sent), sent.body.neighbour
+    desk, key = needed(sent.services.neighbours), sent.body.neighbour
     neighbour = desk.neighbour(key)
     if neighbour is None:
         raise unknown_name("/neighbour", key)
@@ -200,7 +200,7 @@ async def take_eido(sent: SentRequest[NoParameters, NoParameters, EidoDocument])
     is the same changes nothing. A call of that centre's trunk whose INVITE has `X-Callrouter-Incident` with the third
     part of `urn:emergency:uid:incidentid:…:…` (or the whole id) is joined with it, whichever comes first.
     """
-    desk = _desk(sent)
+    desk = needed(sent.services.neighbours)
     neighbour = desk.neighbour(sent.by.subject or "")
     if neighbour is None:
         raise ApiProblem(Fault(eido_problems.NO_NEIGHBOUR, "/header/Authorization", {"name": sent.by.subject or "-"}))
@@ -211,12 +211,6 @@ async def take_eido(sent: SentRequest[NoParameters, NoParameters, EidoDocument])
         values = {"sentence": error.sentence, "remedy": remedy}
         raise ApiProblem(Fault(refusals.BODY_INVALID, error.pointer, values, in_body=True)) from None
     return EidoTaken(incident=incident, opened=opened)
-
-
-def _desk(asked: Asked[Any, Any]) -> NeighboursDesk:
-    if asked.services.neighbours is None:
-        raise ApiProblem(Fault(problems.STORAGE_UNAVAILABLE, ""))
-    return asked.services.neighbours
 
 
 def _original(one: Original) -> EidoOriginal:

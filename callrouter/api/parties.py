@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from callrouter.access.model import Principal, Right, Role
 from callrouter.api import party_problems as kinds
@@ -16,13 +16,14 @@ from callrouter.api import problems, translate
 from callrouter.api.caller_models import CallPath
 from callrouter.api.case_answers import unknown_name
 from callrouter.api.models import Answer, Moment, NoParameters, Sent
+from callrouter.api.needed import needed
 from callrouter.api.operation import Answered, Asked, Body, Surface
 from callrouter.api.operation import Sent as SentRequest
 from callrouter.api.parameters import Identifier
 from callrouter.api.problems import ApiProblem, Fault
-from callrouter.bilingual import Bilingual, same
+from callrouter.bilingual import Bilingual, RefusedValue, same
 from callrouter.calls import parties as calls
-from callrouter.calls.parties import Asker, Party, PartyDesk, PartyState
+from callrouter.calls.parties import Asker, Party, PartyState
 from callrouter.routing.values import Key
 
 surface = Surface()
@@ -71,6 +72,12 @@ class PassOnOrder(Sent):
 
     agency: Key | None = Field(default=None, description="Key of an agency.", examples=["damkar"])
     operator: Key | None = Field(default=None, description="Key of an operator.", examples=["op2"])
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> PassOnOrder:
+        if (self.agency is None) is (self.operator is None):
+            raise RefusedValue(Bilingual("beri agency, atau operator", "give either agency or operator"))
+        return self
 
 
 _ROW: Final = PartyRow(
@@ -133,7 +140,7 @@ async def list_parties(asked: Asked[CallPath, NoParameters]) -> PartyList:
     live board. Needs no database.
     """
     with refusing():
-        return PartyList(items=[_row(one) for one in _desk(asked).of(asked.path.id)])
+        return PartyList(items=[_row(one) for one in needed(asked.services.parties).of(asked.path.id)])
 
 
 @surface.send(
@@ -155,7 +162,7 @@ async def add_party(sent: SentRequest[CallPath, NoParameters, PartyOrder]) -> An
     """
     call = sent.path.id
     with refusing():
-        made = await _desk(sent).add(call, sent.body.agency, sent.body.contact, asker_of(sent.by))
+        made = await needed(sent.services.parties).add(call, sent.body.agency, sent.body.contact, asker_of(sent.by))
     return Answered(_row(made), location=f"/api/v1/calls/{call}/parties/{made.id}")
 
 
@@ -173,7 +180,7 @@ async def add_party(sent: SentRequest[CallPath, NoParameters, PartyOrder]) -> An
 async def remove_party(asked: Asked[PartyPath, NoParameters]) -> None:
     """Ends its ringing, or hangs it up; the others talk on."""
     with refusing():
-        await _desk(asked).remove(asked.path.id, asked.path.party, asker_of(asked.by))
+        await needed(asked.services.parties).remove(asked.path.id, asked.path.party, asker_of(asked.by))
 
 
 @surface.send(
@@ -190,19 +197,14 @@ async def remove_party(asked: Asked[PartyPath, NoParameters]) -> None:
 )
 async def pass_caller_on(sent: SentRequest[CallPath, NoParameters, PassOnOrder]) -> None:
     """Takes the caller from who talks with him to an agency or another operator, as the transfer key of a telephone
-    does (a cold pass): he hears music meanwhile, and where nobody answers he comes back to the operators.
+    does (a cold pass): he hears music meanwhile, and where nobody answers he comes back to the operators. The body
+    names exactly one of the two; none or both is refused (422, `body_invalid`).
     """
     agency, operator = sent.body.agency, sent.body.operator
-    if (agency is None) is (operator is None):
-        raise unknown_name("", "agency | operator")
     with refusing("/agency" if agency else "/operator"):
-        await _desk(sent).pass_on(sent.path.id, asker_of(sent.by), agency=agency or "", operator=operator or "")
-
-
-def _desk(asked: Asked[Any, Any]) -> PartyDesk:
-    if asked.services.parties is None:
-        raise ApiProblem(Fault(problems.STORAGE_UNAVAILABLE, ""))
-    return asked.services.parties
+        await needed(sent.services.parties).pass_on(
+            sent.path.id, asker_of(sent.by), agency=agency or "", operator=operator or ""
+        )
 
 
 def _row(party: Party) -> PartyRow:

@@ -8,9 +8,8 @@ from callrouter.access.model import Right
 from callrouter.api import problems
 from callrouter.api.banners import require_soon
 from callrouter.api.models import NoParameters
+from callrouter.api.needed import needed
 from callrouter.api.operation import Asked, Body, Sent, Surface
-from callrouter.api.posture_ports import PostureDesk
-from callrouter.api.problems import ApiProblem, Fault
 from callrouter.api.supervision_models import PostureByHand, PostureNow, PostureOrder
 from callrouter.api.translate import moment
 from callrouter.bilingual import Bilingual
@@ -47,12 +46,6 @@ _ANSWER: Final[dict[str, Any]] = {
 }
 
 
-def _desk(asked: Asked[Any, Any]) -> PostureDesk:
-    if asked.services.posture is None:
-        raise ApiProblem(Fault(problems.STORAGE_UNAVAILABLE, ""))
-    return asked.services.posture
-
-
 def posture_now(standing: Standing) -> PostureNow:
     """Return the posture as it is shown."""
     return PostureNow(
@@ -81,7 +74,7 @@ async def read_posture(asked: Asked[NoParameters, NoParameters]) -> PostureNow:
     """Returns the posture, which routes can ask for. It is raised at once when many more calls come than usual, and
     lowered step by step once it has been calm for ten minutes; what a person says wins until its end.
     """
-    return posture_now(_desk(asked).standing())
+    return posture_now(needed(asked.services.posture).standing())
 
 
 @surface.send(
@@ -97,7 +90,7 @@ async def set_posture(sent: Sent[NoParameters, NoParameters, PostureOrder]) -> P
     by it. It outlives a restart, and is in the audit. While the service is away, calls are decided as in green.
     """
     require_soon(sent.body.until, now_us())
-    desk = _desk(sent)
+    desk = needed(sent.services.posture)
     await desk.set(sent.body.posture, sent.body.until, sent.body.reason, sent.by)
     return posture_now(desk.standing())
 
@@ -111,6 +104,6 @@ async def set_posture(sent: Sent[NoParameters, NoParameters, PostureOrder]) -> P
 )
 async def withdraw_posture(asked: Asked[NoParameters, NoParameters]) -> PostureNow:
     """Lets the rate of calls say it again, at once."""
-    desk = _desk(asked)
+    desk = needed(asked.services.posture)
     await desk.withdraw(asked.by)
     return posture_now(desk.standing())

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from callrouter.incidents.desk import Actor
 from callrouter.incidents.eido import Received
-from callrouter.incidents.views import IncidentDetail
 from callrouter.routing.directory import Agency, Directory, TrunkKind, WebhookContact
 
 
@@ -44,7 +43,7 @@ class HandedOver:
     notice: UUID | None
 
 
-class NeighbourDesk(Protocol):
+class NeighbourRecords(Protocol):
     """Keeps what goes to and comes from neighbours (callrouter.storage.parties). Raises StorageUnavailable."""
 
     async def take_in(self, received: Received, neighbour: Neighbour, by: Actor) -> tuple[UUID, bool]:
@@ -58,12 +57,8 @@ class NeighbourDesk(Protocol):
     ) -> HandedOver:
         """Put it into the outbox and the timeline. call: the one that goes there. Raises NoSuchIncident, Illegal."""
 
-
-class Export(Protocol):
-    """Makes the document of an incident of ours."""
-
-    def __call__(self, detail: IncidentDetail, *, whole: bool) -> dict[str, Any]:
-        """Return it; whole: with numbers and names in full."""
+    async def note(self, incident: UUID, text: str, by: Actor) -> None:
+        """Add a note to its timeline. Raises NoSuchIncident, Illegal."""
 
 
 def neighbour_of(directory: Directory, key: str) -> Neighbour | None:

@@ -50,6 +50,8 @@ class Seen(StrEnum):
     EXPORT = "export"
     """All that is held of a person."""
     ERASE = "erase"
+    HANDOVER = "handover"
+    """An incident whole, sent to a neighbouring centre."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,12 +33,17 @@ AGENCIES = frozenset({"damkar", "pmi"})
 
 @dataclass
 class FakeParties:
-    """A PBX that does at once what it is told. away: it cannot be told."""
+    """A PBX that does at once what it is told.
+
+    refuses: what it says to everything
+    leaves:  callers leave in the moment in which they are sent somewhere
+    """
 
     board: FakeBoard = field(default_factory=FakeBoard)
     parties: dict[UUID, dict[UUID, Party]] = field(default_factory=dict)
     passed: list[tuple[UUID, str]] = field(default_factory=list)
     refuses: PartyRefused | None = None
+    leaves: bool = False
 
     def of(self, call: UUID) -> list[Party]:
         self._live(call)
@@ -77,6 +82,8 @@ class FakeParties:
 
     async def send(self, call: UUID, by: Asker, variables: dict[str, str], context: str, extension: str) -> None:
         self.may_send(call, by)
+        if self.leaves:
+            raise NoSuchCall(call)
         self.passed.append((call, f"{context}/{extension}/{variables}"))
 
     def _live(self, call: UUID) -> LiveCall:

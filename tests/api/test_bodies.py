@@ -48,6 +48,8 @@ async def post(client: Client, raw: bytes, path: str = AREAS, **headers: str) ->
         (b'{"code": "35", "name": "\\ud800"}', "body_malformed"),
         (b'{"code": NaN, "name": "a"}', "body_malformed"),
         (b'{"code": -Infinity, "name": "a"}', "body_malformed"),
+        (b'{"code": 1e400, "name": "a"}', "body_malformed"),
+        (b'{"code": "35", "name": ["a", -1.5E999]}', "body_malformed"),
         (b'{"code": ' + b"9" * 5000 + b', "name": "a"}', "body_malformed"),
         (b'\xef\xbb\xbf{"code": "35", "name": "a"}', "body_malformed"),
         ('{"code": "35", "name": "a"}'.encode("utf-16"), "body_malformed"),

@@ -6,30 +6,38 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import aiohttp
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from callrouter.access.model import Role
+from callrouter.access.model import Principal, Role
+from callrouter.agencies.neighbour import NeighbourSender
 from callrouter.agencies.notices import Channel, NoticeFilter
 from callrouter.calls.live import Stage
 from callrouter.incidents.eido import MAX_COMPONENTS, BadEido, document, incident_of, received
+from callrouter.privacy.access_log import AccessFilter, AccessLog
 from callrouter.privacy.masking import WHOLE
+from callrouter.storage.access_log import AccessEntries
 from callrouter.storage.database import Database
 from callrouter.storage.incident_desk import IncidentTables
 from callrouter.storage.incidents import Incidents
 from callrouter.storage.notice_rows import NoticeWriter
 from callrouter.storage.notices import Notices
+from callrouter.wiring.parties import noted_in
 from tests.api.conftest import Start, session_of
 from tests.api.fakes import Managed
 from tests.api.parties import FakeParties, neighbours, with_neighbour
-from tests.api.support import BEGIN, Client, FakeBoard
+from tests.api.support import BEGIN, Client, FakeBoard, call_id
 from tests.api.test_parties import CALL, given_talk
 from tests.databases import migrated_sqlite, sqlite_url  # noqa: F401 - fixtures
 from tests.storage.desks import table
+from tests.unit.agencies.given_notices import given_job
 
 LIST = "/api/v1/incidents"
 EIDO = "/api/v1/eido"
@@ -171,6 +179,40 @@ async def test_caller_of_another_operator_is_handed_to_nobody_and_nothing_is_wri
     assert (nobody.status, nobody.json["code"]) == (422, "body_invalid")
 
 
+async def test_caller_who_leaves_as_he_is_handed_over_is_told_in_the_timeline(
+    centre: Centre, board: FakeBoard
+) -> None:
+    incident = await centre.opened()
+    board.calls.append(given_talk(incident=UUID(incident)))
+    centre.pbx.leaves = True
+    reply = await centre.ask(Role.OPERATOR, "POST", f"{LIST}/{incident}/handover", {"neighbour": "damkar"})
+    assert (reply.status, reply.json["call"]) == (200, None)
+    timeline = (await centre.ask(Role.OPERATOR, "GET", f"{LIST}/{incident}")).json["timeline"]
+    assert [entry["kind"] for entry in timeline][1:] == ["handed_over", "notice", "note"]
+    assert f"the caller was not passed: damkar, call {CALL}" in timeline[-1]["data"]["text"]
+
+
+async def test_of_two_callers_of_an_incident_that_of_who_asks_is_handed_over(
+    centre: Centre, board: FakeBoard
+) -> None:
+    incident = await centre.opened()
+    others = given_talk(call=call_id(2), incident=UUID(incident), with_whom=("op2",))
+    board.calls += [others, given_talk(incident=UUID(incident))]
+    reply = await centre.ask(Role.OPERATOR, "POST", f"{LIST}/{incident}/handover", {"neighbour": "damkar"})
+    assert (reply.status, reply.json["call"]) == (200, str(CALL))
+    assert [call for call, _ in centre.pbx.passed] == [CALL]
+
+
+async def test_document_with_a_number_beyond_all_floats_is_refused_whole(centre: Centre) -> None:
+    raw = json.dumps(DOCUMENT)[:-1].encode() + b', "x": 1e400}'
+    reply = await centre.clients[Role.AGENCY].ask(
+        EIDO, method="POST", data=raw, headers={"Content-Type": "application/json"}
+    )
+    assert (reply.status, reply.json["code"], reply.json["pointer"]) == (400, "body_malformed", "/body")
+    assert "1e400" in reply.json["detail"]
+    assert (await centre.ask(Role.OPERATOR, "GET", LIST)).json["items"] == []
+
+
 async def test_document_of_an_incident_can_be_taken_in_again(centre: Centre) -> None:
     incident = await centre.opened()
     sent = (await centre.ask(Role.OPERATOR, "GET", f"{LIST}/{incident}/eido")).json
@@ -184,6 +226,65 @@ async def test_document_of_an_incident_can_be_taken_in_again(centre: Centre) -> 
     detail = await Incidents(centre.database).detail(UUID(incident))
     assert detail is not None
     assert json.loads(json.dumps(document(detail, "Pusat 112", "pbx1", WHOLE, BEGIN)))["$id"] == sent["$id"]
+
+
+async def test_token_speaks_for_its_own_centre_whatever_a_document_says(
+    start: Start, managed: Managed, centre: Centre
+) -> None:
+    first = (await centre.ask(Role.AGENCY, "POST", EIDO, DOCUMENT)).json["incident"]
+    _, bearer = await managed.tokens.issue("pmi-1", Role.AGENCY, "pmi", 1, Principal("admin-1", Role.ADMIN))
+    desk = IncidentTables(centre.database, acknowledge_s=300)
+    known = with_neighbour(table())
+    (damkar,) = [one for one in known.directory.agencies if one.key == "damkar"]
+    both = (*known.directory.agencies, damkar.model_copy(update={"key": "pmi"}))
+    known = known.model_copy(update={"directory": known.directory.model_copy(update={"agencies": both})})
+    server = await start(neighbours=neighbours(centre.database, desk, centre.writer, centre.pbx, known))
+    forged = DOCUMENT | {"x-callrouter": {"place": "elsewhere", "neighbour": "damkar"}, "issuer": "damkar"}
+    headers = {"Authorization": f"Bearer {bearer}"}
+    async with aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=20)) as session:
+        reply = await Client(session, server.port).ask(EIDO, method="POST", json=forged)
+    # The same identifier from another centre is another incident: nothing of the first is changed or shown.
+    assert reply.json == {"incident": str(incident_of("pmi", THEIRS)), "opened": True}
+    kept = (await centre.ask(Role.OPERATOR, "GET", f"{LIST}/{first}/eido/originals")).json["items"]
+    assert [(item["neighbour"], item["document"]) for item in kept] == [("damkar", DOCUMENT)]
+    own = (await centre.ask(Role.OPERATOR, "GET", f"{LIST}/{reply.json['incident']}/eido/originals")).json["items"]
+    assert [(item["neighbour"], item["received_by"]) for item in own] == [("pmi", "pmi-1 (agency)")]
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.AUDITOR, Role.AGENCY])
+async def test_who_does_not_work_on_incidents_hands_none_over(centre: Centre, role: Role) -> None:
+    path = f"{LIST}/{await centre.opened()}/handover"
+    reply = await centre.ask(role, "POST", path, {"neighbour": "damkar"})
+    assert (reply.status, reply.json["code"]) == (403, "forbidden")
+    assert await Notices(centre.database, centre.writer).page(NoticeFilter()) == []
+
+
+async def test_centre_that_is_sent_whole_numbers_stands_in_the_access_log_for_each_try(
+    centre: Centre, tmp_path: Path
+) -> None:
+    incident = UUID(await centre.opened())
+    reply = await centre.ask(Role.OPERATOR, "POST", f"{LIST}/{incident}/handover", {"neighbour": "damkar"})
+    access, ticks = AccessEntries(centre.database), count(BEGIN)
+    sender = NeighbourSender(
+        ("127.0.0.0/8",),
+        no_secret,
+        Incidents(centre.database).detail,
+        lambda found: document(found, "Pusat 112", "pbx1", WHOLE, BEGIN),
+        tmp_path,
+        noted_in(AccessLog(access, lambda: next(ticks))),
+    )
+    job = given_job(id=UUID(reply.json["notice"]), incident=incident, agency="damkar")
+    body, _ = await sender.made(job)
+    assert b"+6281200000009" in body
+    await sender.made(job)
+    await sender.close()
+    seen = await access.page(AccessFilter(subject=str(incident)))
+    assert [(one.who, one.role, one.what) for one in seen] == [("damkar", "agency", "handover")] * 2
+    assert seen[0].purpose == f"notice {reply.json['notice']}"
+
+
+async def no_secret(_agency: str, _contact: str) -> str | None:
+    return None
 
 
 _JSON = st.recursive(

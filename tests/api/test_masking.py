@@ -119,7 +119,7 @@ async def test_what_was_seen_is_stored_by_itself_and_waits_while_the_database_is
     await asyncio.sleep(2 * GATHER_S)  # it has tried
     assert log.waiting == 1
     accesses.away = False
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while log.waiting:
             await asyncio.sleep(0.05)
     assert [row.what for row in await log.page(AccessFilter())] == ["board"]

@@ -101,6 +101,7 @@ async def test_caller_is_passed_to_exactly_one(start: Start, managed: Managed, p
     for body in ({}, {"agency": "damkar", "operator": "op2"}, {"agency": "nobody"}):
         reply = await asked(start, managed, pbx, Role.OPERATOR, "POST", path, body)
         assert (reply.status, reply.json["code"]) == (422, "body_invalid")
+        assert ("beri agency, atau operator" in reply.json["detail"]) is (len(body) != 1)
     assert (await asked(start, managed, pbx, Role.OPERATOR, "POST", path, {"agency": "damkar"})).status == 204
     assert pbx.passed == [(CALL, "damkar")]
 

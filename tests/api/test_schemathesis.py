@@ -86,6 +86,11 @@ async def said(_banner: Banner) -> float:
     return 3.0
 
 
+async def is_there(_banner: Banner) -> bool:
+    """Everything was said before."""
+    return True
+
+
 class Running:
     """A server in a thread of its own: its address, and an admin's token."""
 
@@ -131,7 +136,9 @@ class Running:
                 sop_answers=IncidentSops(database),
                 related=Related(database),
                 calling_back=CallingBack(CallbackTries(database), Rings(), table),
-                banner_desk=BannerDesk(BannerRows(database, b"k" * 32), Banners(now_us, lambda _: True), said),
+                banner_desk=BannerDesk(
+                    BannerRows(database, b"k" * 32), Banners(now_us, lambda _: True), said, is_there
+                ),
                 posture_desk=Postures(PostureRows(database, b"k" * 32), now_us),
                 figures=Figures(database, table, b"k" * 32),
                 notices=Notices(database, writer),

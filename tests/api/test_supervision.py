@@ -102,7 +102,7 @@ async def world(start: Start, managed: Managed) -> World:
     postures = Postures(RealHand(), now_us)
     server = await start(
         calling_back=calling,
-        banner_desk=BannerDesk(rows, Banners(now_us, lambda _plan: True), mouth.say),
+        banner_desk=BannerDesk(rows, Banners(now_us, lambda _plan: True), mouth.say, mouth.there),
         posture_desk=postures,
     )
     return World(managed, calling, mouth, rows, server.port)
