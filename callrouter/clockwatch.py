@@ -7,9 +7,13 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+import structlog
+
 from callrouter.clocksteps import Step
 from callrouter.incidents.clocks import ClockStep
 from callrouter.incidents.views import StorageUnavailable
+
+log = structlog.get_logger(__name__)
 
 AGAIN_S: Final = 1.0
 WAITING: Final = 1_000
@@ -49,7 +53,11 @@ class ClockWatch:
         """Store them as they come, until cancelled."""
         while True:
             await self._came.wait()
-            await self.save()
+            try:
+                await self.save()
+            except Exception:
+                # No call depends on this: a defect here must not end the service.
+                log.exception("clock.step_not_stored")
             if self._waiting:
                 await asyncio.sleep(AGAIN_S)
             else:

@@ -38,6 +38,8 @@ EVERY_S: Final = 300.0
 """A login that is renewed is no event; so often is looked anyway."""
 SETTLED_S: Final = 0.5
 """After an event: one login is told in three of them. After a login was put back: a telephone may have been first."""
+DEAF_S: Final = 1.0
+"""Until it is looked again, while nobody tells us of telephones that come and go."""
 ROUNDS: Final = 8
 LONGEST_PAUSE_S: Final = 30.0
 MAX_LOGINS: Final = 1_000
@@ -95,6 +97,7 @@ class Contacts:
     file:      where they are written
     operators: who may log in, by key, with the digests of his secret: those of the table in force alone
     register:  logs a telephone in. Raises NotRegistered, NoRegistrar
+    hears:     whether `heard` is told now of telephones that come and go
     now_s:     the time of day, which the PBX reckons logins by
     """
 
@@ -104,6 +107,7 @@ class Contacts:
         keeper: Keeper,
         operators: Callable[[], Mapping[str, Digests]],
         register: Callable[[Registration], Awaitable[None]],
+        hears: Callable[[], bool],
         *,
         now_s: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -112,11 +116,13 @@ class Contacts:
         self._keeper = keeper
         self._operators = operators
         self._register = register
+        self._hears = hears
         self._now_s = now_s
         self._sleep = sleep
         self._kept = Kept(secrets.token_hex(8), 0)
         self._wake = asyncio.Event()
         self._unsure = True
+        self._connection = 0
         self._rounds = 0
         self._again_s = EVERY_S
         self._spoke: set[str] = set()
@@ -143,10 +149,15 @@ class Contacts:
                 self._displaced[who] = uri
         self._wake.set()
 
-    def logged_in(self) -> None:
-        """The PBX was logged in to, or has just started: what it still knows has to be looked at."""
+    def logged_in(self, connection: int) -> None:
+        """The PBX was logged in to, or has just started: what it still knows has to be looked at.
+
+        connection: its number. Who has spoken since it was made has, also where its state is asked once more.
+        """
         self._unsure, self._rounds = True, 0
-        self._spoke.clear()
+        if connection != self._connection:
+            self._connection = connection
+            self._spoke.clear()
         self._wake.set()
 
     async def run(self) -> None:
@@ -175,8 +186,13 @@ class Contacts:
         there = await self._there()
         lost = self._unsure and self._kept.lost_by(await self._mark())
         if lost and (missing := self._missing(there)):
+            if not self._hears():
+                # Who logs out meanwhile would not be noticed, nor who is pushed out.
+                self._again_s = DEAF_S
+                return
             await self._put_back(missing)
             there = await self._there()
+            _tell_of_moved(missing, there)
             if left := [one.operator for one in self._missing(there)]:
                 self._rounds += 1
                 if self._rounds < ROUNDS:
@@ -275,6 +291,19 @@ class Contacts:
         may = self._operators()
         listed = [event.fields for event in answer.events if event.name == "ContactList"]
         return {who: _login(who, fields) for fields in listed if (who := _of(fields)) in may}
+
+
+def _tell_of_moved(put_back: Iterable[Login], there: Mapping[str, Login | None]) -> None:
+    """Somebody who was put back has another address now: he logged in from elsewhere in that very moment."""
+    for one in put_back:
+        if one.operator in there and ((now := there[one.operator]) is None or now.uri != one.uri):
+            log.warning(
+                "telephone.came_from_elsewhere",
+                operator=one.operator,
+                written=one.uri,
+                now="" if now is None else now.uri,
+                remedy="is it rung? else restart it",
+            )
 
 
 def _of(fields: Mapping[str, str]) -> str:

@@ -34,6 +34,10 @@ class Hands(Protocol):
         """Send an action. Raises AmiUnavailable, AmiRefused, UnsafeArgument."""
 
 
+class _MayRing(NotSent):
+    """The PBX may have been asked: the link broke before it answered."""
+
+
 @dataclass(frozen=True, slots=True)
 class Speech:
     """What is played: clips, one after the other, by names or by paths without their ending; and the files that were
@@ -77,11 +81,14 @@ class NoticeCalls:
         try:
             result = await self._rung(job, target[1], target[2], speech)
             over = True
+        except _MayRing:
+            raise
         except NotSent:
             over = True
             raise
         finally:
-            # A call that goes on without us still plays them.
+            # A call that goes on without us, or whose beginning we were not told of, still plays them; then they are
+            # taken away when they are old (prompts.aloud.Aloud.tidy).
             if over:
                 await asyncio.to_thread(self.remove, speech.files)
         raise Settled(result, delivered=result in HEARD)
@@ -126,7 +133,9 @@ class NoticeCalls:
                 Variable=[f"__CR_{name}={value}" for name, value in values.items()],
             )
             return await future
-        except (AmiUnavailable, AmiRefused, UnsafeArgument) as error:
+        except AmiUnavailable:
+            raise _MayRing("the PBX did not tell that it rings (AmiUnavailable)") from None
+        except (AmiRefused, UnsafeArgument) as error:
             raise NotSent(f"the PBX was not asked to ring ({type(error).__name__})") from None
         finally:
             del self._waiting[job.notice.id]

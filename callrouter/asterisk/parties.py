@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 from uuid import UUID, uuid4
 
@@ -46,6 +46,19 @@ BEGUN_S: Final = 3.0
 """The PBX tells within this that it begins to ring (3 ms, measured)."""
 VARIABLES: Final = ("CR_PARTY_ID", "CR_PARTY_CALL", "CR_PARTY_TO", "CR_P")
 """Asked of every channel at a login."""
+READ_AT_ONCE: Final = 50
+"""Channels of the list that are read before others of the loop have their turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Leg:
+    """A channel of a party, as the PBX lists it."""
+
+    party: UUID
+    call: UUID
+    to: str
+    channel: str
+    rings: bool
 
 
 class Hands(Protocol):
@@ -81,6 +94,8 @@ class Parties:
         """The channel of each party that is to be hung up."""
         self._begun: dict[UUID, asyncio.Event] = {}
         self._one: dict[UUID, asyncio.Lock] = {}
+        self._newer: set[UUID] | None = None
+        """While the PBX's list is read: parties that events told of meanwhile."""
         board.follow(self)
 
     def __len__(self) -> int:
@@ -130,13 +145,13 @@ class Parties:
 
     async def send(self, call: UUID, by: Asker, variables: dict[str, str], context: str, extension: str) -> None:
         """Set these on the caller's channel and send him there, away from who talks with him."""
-        self._talk(call, by)
-        if self._calls.get(call):
-            raise StillOthers(call)
-        channel = self._board.channel_of(call)
-        for name, value in variables.items():
-            await self._tell("Setvar", Channel=channel, Variable=name, Value=value)
-        await self._tell("Redirect", Channel=channel, Context=context, Exten=extension, Priority="1")
+        self.may_send(call, by)
+        async with self._one.setdefault(call, asyncio.Lock()):  # nobody is added while he goes
+            self.may_send(call, by)
+            channel = self._board.channel_of(call)
+            for name, value in variables.items():
+                await self._tell("Setvar", Channel=channel, Variable=name, Value=value)
+            await self._tell("Redirect", Channel=channel, Context=context, Exten=extension, Priority="1")
 
     def may_send(self, call: UUID, by: Asker) -> None:
         """Raise PartyRefused where `send` would."""
@@ -158,6 +173,8 @@ class Parties:
 
     def _take(self, call: UUID, party: UUID, fields: dict[str, str]) -> None:
         state = fields["State"]
+        if self._newer is not None:
+            self._newer.add(party)
         if state not in set(PartyState):
             self._gone(call, party)
             log.info("party.gone", call=str(call), to=fields["To"], result=state)
@@ -172,29 +189,33 @@ class Parties:
 
     async def hands_login(self) -> None:
         """Learn which parties there are. Raises AmiUnavailable, AmiRefused."""
-        status = await self._hands.action("Status", listing="StatusComplete", Variables=",".join(VARIABLES))
-        seen: set[UUID] = set()
-        for event in status.events:
-            values = dict(text.partition("=")[::2] for text in event.all("Variable"))
-            channel = event.fields.get("Channel", "")
-            if not values.get("CR_P", "").isdigit():  # the half that only joins has none
-                continue
-            try:
-                party, call = UUID(values["CR_PARTY_ID"]), UUID(values["CR_PARTY_CALL"])
-            except (KeyError, ValueError):
-                continue
-            rings = channel.startswith("Local/") or event.fields.get("ChannelStateDesc") != "Up"
-            if rings and party in seen:
-                continue
-            self._keep(
-                call, party, values["CR_PARTY_TO"], PartyState.RINGING if rings else PartyState.TALKING, channel
-            )
-            if not rings:
-                self._board.takes_part(call, str(party), channel.partition("/")[2].rsplit("-", 1)[0])
-            seen.add(party)
+        newer = self._newer = set()
+        try:
+            found = await self._listed()
+        finally:
+            self._newer = None
+        for leg in found.values():
+            if leg.party not in newer:
+                self._learn(leg)
         for call, there in list(self._calls.items()):
-            for party in set(there) - seen:
+            for party in set(there) - set(found) - newer:
                 self._gone(call, party)
+
+    async def _listed(self) -> dict[UUID, _Leg]:
+        status = await self._hands.action("Status", listing="StatusComplete", Variables=",".join(VARIABLES))
+        found: dict[UUID, _Leg] = {}
+        for n, event in enumerate(status.events, 1):
+            if (leg := _leg_of(event)) is not None and (leg.party not in found or not leg.rings):
+                found[leg.party] = leg
+            if n % READ_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return found
+
+    def _learn(self, leg: _Leg) -> None:
+        state = PartyState.RINGING if leg.rings else PartyState.TALKING
+        self._keep(leg.call, leg.party, leg.to, state, leg.channel)
+        if not leg.rings:
+            self._board.takes_part(leg.call, str(leg.party), leg.channel.partition("/")[2].rsplit("-", 1)[0])
 
     # the board's follower
     def moved(self, live: LiveCall) -> None:
@@ -298,6 +319,24 @@ class Parties:
             self._calls.pop(call, None)
         if begun := self._begun.get(party):
             begun.set()
+
+
+def _leg_of(event: AmiEvent) -> _Leg | None:
+    """Return the party whose channel a line of the PBX's list tells of; None: it is no party's."""
+    values = dict(text.partition("=")[::2] for text in event.all("Variable"))
+    if not values.get("CR_P", "").isdigit():  # the half that only joins has none
+        return None
+    channel = event.fields.get("Channel", "")
+    try:
+        return _Leg(
+            UUID(values["CR_PARTY_ID"]),
+            UUID(values["CR_PARTY_CALL"]),
+            values["CR_PARTY_TO"],
+            channel,
+            rings=channel.startswith("Local/") or event.fields.get("ChannelStateDesc") != "Up",
+        )
+    except (KeyError, ValueError):
+        return None
 
 
 def _contact(agency: Agency, wanted: str | None, directory: Directory) -> Contact | None:

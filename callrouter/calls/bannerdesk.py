@@ -73,6 +73,8 @@ Say = Callable[[Banner], Awaitable[float]]
 
 Raises NoSuchClip, NothingSaid, OperatorError (there is no voice).
 """
+There = Callable[[Banner], Awaitable[bool]]
+"""Tells whether a banner's clips are there, beside the loop."""
 Told = Callable[[str, Banner | None], None]
 """Told by its id of a banner that runs, or (None) runs no more. Must not block, and not fail."""
 
@@ -83,13 +85,21 @@ class BannerDesk:
     told: of each change
     """
 
-    def __init__(self, store: BannerStore, banners: Banners, say: Say, now_us: Callable[[], int] = now_us) -> None:
+    def __init__(
+        self, store: BannerStore, banners: Banners, say: Say, there: There, now_us: Callable[[], int] = now_us
+    ) -> None:
         self._store = store
         self._now_us = now_us
         self._banners = banners
         self._say = say
+        self._there = there
         self._told: list[Told] = []
         self._shown: set[UUID] = set()
+        self._playable: set[UUID] = set()
+        self._silent: list[Banner] = []
+        """Those that run and cannot be played yet."""
+        # The store counts those that run before it adds one; and what was read first must not be shown last.
+        self._one_at_a_time = asyncio.Lock()
 
     def follow(self, told: Told) -> None:
         """Tell this one from now on, of those that run already too."""
@@ -118,27 +128,36 @@ class BannerDesk:
         seconds = await self._say(new)
         if seconds > MAX_S:
             raise TooLong(seconds)
-        made = await self._store.add(new, by)
-        await self._reload()
+        async with self._one_at_a_time:
+            made = await self._store.add(new, by)
+            self._playable.add(made.id)
+            await self._reload()
         return made
 
     async def withdraw(self, id_: UUID, by: Principal) -> Banner | None:
         """Tell no caller any more; None: there is none of this id. Raises StorageUnavailable."""
-        ended = await self._store.withdraw(id_, by)
-        await self._reload()
+        async with self._one_at_a_time:
+            ended = await self._store.withdraw(id_, by)
+            await self._reload()
         return ended
 
     async def open(self) -> None:
-        """Read those that run. Raises StorageUnavailable."""
-        self._banners.replace(await self._sayable(await self._store.running()))
+        """Read those that run; callers are told those whose sound is there. `run` makes that of the others.
+
+        Raises StorageUnavailable.
+        """
+        found = await self._store.running()
+        self._playable = {one.id for one in found if await self._there(one)}
+        self._show(found)
         self._shown = {one.id for one in self._banners.running()}
 
     async def run(self) -> None:
         """End them at their time, for ever, and see what is kept: it may have been set beside us."""
         while True:
-            await asyncio.sleep(self._pause())
             try:
-                await self._reload()
+                async with self._one_at_a_time:
+                    await self._reload()
+                await self._speak()
             except StorageUnavailable as error:
                 # Those that are known end by themselves.
                 log.warning("banners.not_read", why=str(error))
@@ -146,6 +165,7 @@ class BannerDesk:
             except Exception:
                 # No call depends on this: a defect here must not end the service.
                 log.exception("banners.failed")
+            await asyncio.sleep(self._pause())
 
     def _pause(self) -> float:
         left = [one.until - self._now_us() for one in self._banners.running()]
@@ -153,23 +173,28 @@ class BannerDesk:
 
     async def _reload(self) -> None:
         found = await self._store.running()
-        known = {one.id for one in self._banners.running()}
-        fresh = await self._sayable([one for one in found if one.id not in known])
-        playable = known | {one.id for one in fresh}
-        self._banners.replace(one for one in found if one.id in playable)
+        self._playable &= {one.id for one in found}
+        self._show(found)
         self._tell()
 
-    async def _sayable(self, found: Sequence[Banner]) -> list[Banner]:
-        # The sound of one that was set before may have been lost with the folder of the prompts.
-        playable = []
-        for one in found:
+    def _show(self, found: Sequence[Banner]) -> None:
+        self._banners.replace(one for one in found if one.id in self._playable)
+        self._silent = [one for one in found if one.id not in self._playable]
+
+    async def _speak(self) -> None:
+        """Make the sound of those that were set beside us, or whose sound was lost with the prompts' folder.
+
+        It takes seconds for each: nobody who adds or withdraws one waits for that.
+        """
+        for one in self._silent:
             try:
                 await self._say(one)
             except (BannerRefused, OperatorError) as error:
                 log.error("banner.not_played", banner=str(one.id), why=str(error))
             else:
-                playable.append(one)
-        return playable
+                async with self._one_at_a_time:
+                    self._playable.add(one.id)
+                    await self._reload()
 
     def _tell(self) -> None:
         running = {one.id: one for one in self._banners.running()}

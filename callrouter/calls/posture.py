@@ -62,6 +62,8 @@ class Postures:
         self._told: list[Told] = []
         self._kept = Posture.GREEN
         self.changes = 0
+        # What is kept last is what holds: of two persons neither overtakes the other on the way back.
+        self._one_person = asyncio.Lock()
 
     def follow(self, told: Told) -> None:
         """Tell this one from now on."""
@@ -90,14 +92,16 @@ class Postures:
 
     async def set(self, posture: Posture, until: int, reason: str, by: Principal) -> None:
         """Let a person say it until then (µs UTC). Raises StorageUnavailable."""
-        self._hand = await self._store.by_hand(posture, until, reason, by)
-        self._tell_if_new(anyway=True)
+        async with self._one_person:
+            self._hand = await self._store.by_hand(posture, until, reason, by)
+            self._tell_if_new(anyway=True)
 
     async def withdraw(self, by: Principal) -> None:
         """Let the rate of calls say it again. Raises StorageUnavailable."""
-        await self._store.withdraw(by)
-        self._hand = None
-        self._tell_if_new(anyway=True)
+        async with self._one_person:
+            await self._store.withdraw(by)
+            self._hand = None
+            self._tell_if_new(anyway=True)
 
     async def open(self) -> None:
         """Read what is kept. Raises StorageUnavailable."""
@@ -110,9 +114,11 @@ class Postures:
         loop = asyncio.get_running_loop()
         usual_at = loop.time()
         while True:
-            if loop.time() >= usual_at:
-                usual_at = loop.time() + (USUAL_EVERY_S if await self._learn() else RETRY_S)
             try:
+                if loop.time() >= usual_at:
+                    usual_at = loop.time() + RETRY_S
+                    if await self._learn():
+                        usual_at = loop.time() + USUAL_EVERY_S
                 self.look()
                 await self._keep()
             except Exception:

@@ -77,5 +77,10 @@ class Rings:
                 log.warning("rings.wait", why=str(error))
                 await asyncio.sleep(PAUSE_S)
                 continue
+            except Exception:
+                # No call depends on this: a defect here must not end the service.
+                log.exception("rings.failed")
+                await asyncio.sleep(PAUSE_S)
+                continue
             if not self._waiting:
                 self._came.clear()

@@ -34,6 +34,8 @@ MEASURED: Final = 5_000
 WAITING: Final = 20_000
 """Incidents that wait to be read; beyond it everything is read anew."""
 AT_ONCE: Final = 50
+PUT_AT_ONCE: Final = 100
+"""Calls that are put into the memory before others of the loop have their turn."""
 GATHER_S: Final = 0.25
 PAUSE_S: Final = 2.0
 LATELY: Final = 5_000
@@ -145,13 +147,14 @@ class Suspicions:
         self._filling: Memory | None = None
         self._measured: OrderedDict[UUID, Judgement] = OrderedDict()
         self._waiting: dict[UUID, None] = {}
+        self._reading = 0
         self._came = asyncio.Event()
         self._due = 0.0
 
     @property
     def waiting(self) -> int:
         """Incidents that wait to be read."""
-        return len(self._waiting)
+        return len(self._waiting) + self._reading
 
     @property
     def measured(self) -> int:
@@ -182,7 +185,7 @@ class Suspicions:
     # ------------------------------------------------------------------ behind it
     def changed(self, incidents: Collection[UUID]) -> None:
         """These incidents have changed, and the change is committed. Returns at once and never raises."""
-        if len(self._waiting) + len(incidents) > WAITING:
+        if self.waiting + len(incidents) > WAITING:
             self._waiting.clear()
             self._due = 0.0
         else:
@@ -215,15 +218,28 @@ class Suspicions:
         """Read what is due. Raises StorageUnavailable."""
         now = asyncio.get_running_loop().time()
         if now >= self._due:
-            await self._load()
-            self._due = now + ANEW_S
+            self._due = now + ANEW_S  # before it: too many changes meanwhile make it due again
+            try:
+                await self._load()
+            except BaseException:
+                self._due = 0.0
+                raise
         self._came.clear()
         while self._waiting:
             some = list(islice(self._waiting, AT_ONCE))
-            for one in await self._past.of_incidents(some):
-                self._remember(one)
+            # Before they are read: one that changes meanwhile waits to be read again.
             for incident in some:
-                self._waiting.pop(incident, None)
+                del self._waiting[incident]
+            self._reading = len(some)
+            try:
+                found = await self._past.of_incidents(some)
+            except BaseException:
+                self._reading = 0
+                self.changed(some)
+                raise
+            self._reading = 0
+            for one in found:
+                self._remember(one)
 
     async def _load(self) -> None:
         filling = self._filling = Memory(self.memory.most)
@@ -236,8 +252,10 @@ class Suspicions:
                     filling.put(one)
                 await asyncio.sleep(0)
             # What is not stored yet. No more: what was erased is to be forgotten.
-            for one in self.memory.since(now - NOT_STORED_US):
+            for n, one in enumerate(self.memory.since(now - NOT_STORED_US), 1):
                 filling.put(one)
+                if n % PUT_AT_ONCE == 0:
+                    await asyncio.sleep(0)
             self.memory = filling
             self.loads += 1
             log.info("suspicion.read", calls=len(filling))

@@ -40,11 +40,26 @@ class Speaker:
         async with self._one:
             return await asyncio.to_thread(self._say, banner)
 
+    async def there(self, banner: Banner) -> bool:
+        """Return whether its clips are there in all languages."""
+        return await asyncio.to_thread(self._there, banner)
+
+    def _there(self, banner: Banner) -> bool:
+        try:
+            for language in Language:
+                audio.seconds_of(self._file(banner, language))
+        except (OSError, audio.NotTelephone):
+            return False
+        return True
+
+    def _file(self, banner: Banner, language: Language) -> Path:
+        return self._out / language.value / f"{banner.plays}.wav"
+
     def _say(self, banner: Banner) -> float:
         return max(self._seconds(banner, language) for language in Language)
 
     def _seconds(self, banner: Banner, language: Language) -> float:
-        file = self._out / language.value / f"{banner.plays}.wav"
+        file = self._file(banner, language)
         try:
             return audio.seconds_of(file)
         except (OSError, audio.NotTelephone):

@@ -184,7 +184,11 @@ class Calls(Group):
     async def _serve(self, session: AgiSession) -> None:
         env = session.env
         came = arrival(session.args, env.get("agi_channel", ""), env.get("agi_uniqueid", ""))
-        self._came(came)
+        try:
+            self._came(came)
+        except Exception:
+            # It only counts: the call goes on whatever becomes of it.
+            log.exception("call.not_counted", call=str(came.call))
         invite = invite_with_location(session.args)
         located = self._locations.of(came.trunk, invite) if invite else None
         begun = time.perf_counter()
@@ -217,6 +221,9 @@ class Calls(Group):
                 log.info("leg.freed", channel=channel)
             except (AmiUnavailable, AmiRefused) as error:
                 log.info("leg.not_freed", channel=channel, why=str(error))
+            except Exception:
+                # One leg that cannot be named must not keep the service from serving calls.
+                log.exception("leg.not_freed", channel=channel)
 
     def _by_stage(self) -> dict[str, float]:
         found = Counter(call.stage for call in self.board.live())

@@ -39,7 +39,8 @@ class Desk(Group):
         self._in_force = in_force
         self._sip = own_address(settings.sip_host), settings.sip_port
         file = settings.state.resolve() / "telephones.json"
-        self.contacts = Contacts(file, links.keeper, self._may_log_in, self._register)
+        self._keeper = links.keeper
+        self.contacts = Contacts(file, links.keeper, self._may_log_in, self._register, lambda: links.hands.connected)
 
     @property
     def duty(self) -> Duty:
@@ -74,7 +75,7 @@ class Desk(Group):
     async def keeper_login(self) -> None:
         """The PBX can be shown a table, and be told of telephones that it has lost."""
         self.managed.logged_in()
-        self.contacts.logged_in()
+        self.contacts.logged_in(self._keeper.counters.logins)
 
     def tasks(self) -> Sequence[Task]:
         """Keep the PBX, its failsafe and the heads of the audit true. Duty is followed where the journal is read."""

@@ -8,6 +8,8 @@ from functools import cache, partial
 from typing import Final
 from uuid import UUID
 
+import structlog
+
 from callrouter.agencies import wording
 from callrouter.agencies.calling import BESIDE_S, LISTEN_S
 from callrouter.agencies.mail import MailSender, MailServer
@@ -21,6 +23,7 @@ from callrouter.bilingual import Bilingual, reason
 from callrouter.calls.journal import JournalReader
 from callrouter.calls.records import NoticeRung
 from callrouter.errors import OperatorError
+from callrouter.incidents.views import StorageUnavailable
 from callrouter.metrics import Metrics
 from callrouter.prompts import espeak
 from callrouter.prompts.aloud import STALE_S, Aloud
@@ -34,6 +37,8 @@ from callrouter.wiring.group import Group, Task
 from callrouter.wiring.in_force import InForce
 from callrouter.wiring.incidents import IncidentLife
 from callrouter.wiring.links import Links
+
+log = structlog.get_logger(__name__)
 
 CALLS: Final = 4
 """Calls that speak notices, at once."""
@@ -107,7 +112,11 @@ class Outgoing(Group):
 
     async def _tidy(self) -> None:
         while True:
-            await asyncio.to_thread(self._aloud.tidy)
+            try:
+                await asyncio.to_thread(self._aloud.tidy)
+            except Exception:
+                # No call depends on this: a defect here must not end the service.
+                log.exception("notice.not_tidied")
             await asyncio.sleep(STALE_S)
 
     def _ready(self, channel: Channel) -> bool:
@@ -119,7 +128,15 @@ class Outgoing(Group):
             self._journal.ring()
 
     async def _rung(self, rung: NoticeRung) -> None:
-        if await self.notices.rung(rung.notice, rung.tries, rung.result, rung.at):
+        try:
+            kept = await self.notices.rung(rung.notice, rung.tries, rung.result, rung.at)
+        except StorageUnavailable:
+            raise
+        except Exception:
+            # A line that cannot be stored must keep back no other; this entry of the log tells what it said.
+            log.exception("notice.line_refused", notice=str(rung.notice), tries=rung.tries, result=rung.result)
+            return
+        if kept:
             self.phone.settled(rung.notice, rung.result)
             self.dispatcher.wake()
 

@@ -54,9 +54,8 @@ class Supervision(Group):
         self.tries = CallbackTries(database, changes, ring_s=ring_s)
         self.calling_back = CallingBack(self.tries, CallbackRinger(links.hands, ring_s), in_force.table)
         self.banners = Banners(now_us, plan_fits)
-        self.banner_desk = BannerDesk(
-            BannerRows(database, key), self.banners, Speaker(settings.prompts_dir, settings.pbx_root).say
-        )
+        speaker = Speaker(settings.prompts_dir, settings.pbx_root)
+        self.banner_desk = BannerDesk(BannerRows(database, key), self.banners, speaker.say, speaker.there)
         self.posture_rows = PostureRows(database, key)
         self.postures = Postures(self.posture_rows, now_us)
         self.ended_by_themselves = 0

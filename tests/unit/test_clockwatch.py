@@ -57,3 +57,26 @@ def test_only_so_many_steps_wait() -> None:
     for n in range(WAITING + 5):
         watch.on_step(Step(n, n + 1, 1))
     assert len(watch) == WAITING
+
+
+async def test_defect_of_the_store_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clockwatch, "AGAIN_S", 0.001)
+    kept, tries = Kept(), 0
+
+    async def store(step: ClockStep) -> None:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise KeyError("a defect")
+        await kept.store(step)
+
+    watch = ClockWatch("pbx1", store)
+    watch.on_step(Step(1, 2, 1))
+    running = asyncio.create_task(watch.run())
+    async with asyncio.timeout(30):
+        while not kept.stored:
+            await asyncio.sleep(0.001)
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    assert (tries, len(watch)) == (3, 0)

@@ -104,6 +104,6 @@ async def test_file_that_cannot_be_read_is_told_and_read_again_until_it_can(
 
 async def until(test: object) -> None:
     assert callable(test)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not test():
             await asyncio.sleep(0.005)

@@ -29,7 +29,7 @@ async def watching(**options: float) -> AsyncIterator[LoopWatch]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.01)
 

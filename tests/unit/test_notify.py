@@ -32,7 +32,7 @@ class Systemd:
         return self.heard
 
     async def until(self, line: str, times: int = 1) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while self.listen().count(line) < times:
                 await asyncio.sleep(0.01)
 

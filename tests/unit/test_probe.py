@@ -179,11 +179,11 @@ async def test_record_that_cannot_be_read_is_told_and_harms_nothing(tmp_path: Pa
     last = LastProbe(file, look_s=0.01)
     with capture_logs() as logs:
         looking = asyncio.create_task(last.run())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not logs:
                 await asyncio.sleep(0.01)
         save(file, probed(OK))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not last.ok:
                 await asyncio.sleep(0.01)
         looking.cancel()

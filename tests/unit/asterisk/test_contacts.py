@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from callrouter.asterisk import contacts
 from callrouter.asterisk.ami import AmiAnswer, AmiEvent, AmiRefused, AmiUnavailable
@@ -46,6 +47,9 @@ class _Pbx:
         self.logins: dict[str, dict[str, str]] = {}
         self.marks: dict[str, str] = {}
         self.away = False
+        self.hears = True
+        self.moves = False
+        self.connection = 0
         self.refuses = False
         self.silent = False
         self.registered: list[Registration] = []
@@ -56,7 +60,13 @@ class _Pbx:
     def begin(self) -> None:
         """Begin the service anew."""
         self.service = _Watched(
-            self.file, self, lambda: self.operators, self.register, now_s=lambda: self.now_s, sleep=self.sleep
+            self.file,
+            self,
+            lambda: self.operators,
+            self.register,
+            lambda: self.hears,
+            now_s=lambda: self.now_s,
+            sleep=self.sleep,
         )
 
     async def sleep(self, _seconds: float) -> None:
@@ -87,6 +97,8 @@ class _Pbx:
             raise NotRegistered("403 Forbidden")
         self.registered.append(wanted)
         self.log_in(wanted.operator, wanted.contact, call_id=wanted.call_id)
+        if self.moves:
+            self.log_in(wanted.operator, ELSEWHERE)
 
     async def action(self, name: str, **fields: Any) -> AmiAnswer:
         """Answer as AMI does."""
@@ -105,16 +117,21 @@ class _Pbx:
                 self.marks["mark"] = str(fields["Val"])
         return AmiAnswer({}, ())
 
+    def connect(self) -> None:
+        """The service logs in to the PBX anew."""
+        self.connection += 1
+        self.service.logged_in(self.connection)
+
     async def look(self, *, logged_in: bool = True) -> None:
         """Have the service look, after a login to the PBX."""
         if logged_in:
-            self.service.logged_in()
+            self.connect()
         await self.service.look()
 
     async def restarted(self) -> None:
         """The service is begun anew; it reads what was written, and logs in to the PBX."""
         self.begin()
-        self.service.logged_in()
+        self.connect()
         task = asyncio.create_task(self.service.run())
         await asyncio.wait_for(self.service.looked.wait(), 30)
         task.cancel()
@@ -240,7 +257,7 @@ async def test_login_that_cannot_be_kept_is_not_replaced_by_an_older_one(pbx: _P
 async def test_telephone_that_logged_in_and_out_before_it_could_be_put_back_stays_out(pbx: _Pbx) -> None:
     await pbx.look()
     pbx.lose()
-    pbx.service.logged_in()
+    pbx.connect()
     pbx.service.heard(event("NonQualified", ELSEWHERE))
     pbx.service.heard(event("Removed", ELSEWHERE))
     await pbx.look(logged_in=False)
@@ -271,7 +288,7 @@ async def test_login_that_is_refused_is_given_up_after_some_rounds(pbx: _Pbx) ->
     await pbx.look()
     pbx.lose()
     pbx.refuses = True
-    pbx.service.logged_in()
+    pbx.connect()
     for _ in range(ROUNDS):
         assert pbx.kept() == {"op1": THERE}
         await pbx.look(logged_in=False)
@@ -299,6 +316,45 @@ async def test_disk_that_is_full_ends_nothing_and_it_is_written_when_there_is_ro
     assert not pbx.file.exists()
     await pbx.look(logged_in=False)
     assert pbx.kept() == {"op1": THERE}
+
+
+async def test_nobody_is_put_back_while_it_is_not_heard_who_comes_and_goes(pbx: _Pbx) -> None:
+    await pbx.look()
+    pbx.lose()
+    pbx.hears = False
+    await pbx.look()
+    assert (pbx.registered, pbx.kept()) == ([], {"op1": THERE})
+    assert pbx.service._again_s == contacts.DEAF_S
+    pbx.hears = True
+    await pbx.look(logged_in=False)
+    assert [one.contact for one in pbx.registered] == [THERE]
+
+
+async def test_who_went_since_the_login_stays_out_though_the_state_is_asked_once_more(pbx: _Pbx) -> None:
+    await pbx.look()
+    pbx.lose()
+    pbx.connect()
+    pbx.service.heard(event("Removed", THERE))
+    pbx.service.logged_in(pbx.connection)
+    await pbx.look(logged_in=False)
+    assert pbx.registered == []
+
+    pbx.log_in("op1", THERE)
+    await pbx.look(logged_in=False)
+    pbx.lose()
+    await pbx.look()
+    assert [one.contact for one in pbx.registered] == [THERE], "a new connection: nobody has spoken since"
+
+
+async def test_telephone_that_came_from_elsewhere_while_it_was_put_back_is_told(pbx: _Pbx) -> None:
+    await pbx.look()
+    pbx.lose()
+    pbx.moves = True
+    with capture_logs() as logs:
+        await pbx.look()
+    (told,) = [one for one in logs if one["event"] == "telephone.came_from_elsewhere"]
+    assert (told["log_level"], told["operator"], told["written"], told["now"]) == ("warning", "op1", THERE, ELSEWHERE)
+    assert pbx.kept() == {"op1": ELSEWHERE}
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"name": 1}', '{"name": "a", "serial": 1, "logins": [{}]}'])

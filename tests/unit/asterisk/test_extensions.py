@@ -573,7 +573,8 @@ def test_call_back_is_no_call_and_dials_nothing_but_digits(backing: list[Priorit
 
 def test_call_back_has_its_priority_and_is_counted_on_its_trunk(backing: list[Priority]) -> None:
     leg = [(p.application, p.arguments) for p in of(backing, "callrouter-callback-leg")]
-    one_stays_free = '$["${CR_CHANNELS}"!="" & ${GROUP_COUNT(${CR_TRUNK}@trunk)}+${GROUP_COUNT(${CR_TRUNK}@out)}+2>0${CR_CHANNELS}]'
+    used = "${GROUP_COUNT(${CR_TRUNK}@trunk)}+${GROUP_COUNT(${CR_TRUNK}@out)}"
+    one_stays_free = f'$["${{CR_CHANNELS}}"!="" & {used}+2>0${{CR_CHANNELS}}]'
     assert leg == [
         ("GotoIf", f"{one_stays_free}?full"),
         ("Set", "PJSIP_HEADER(add,Priority)=psap-callback"),

@@ -15,6 +15,7 @@ from callrouter.agencies.notices import Channel, Job
 from callrouter.agencies.sending import NotSent, Settled
 from callrouter.asterisk.ami import AmiAnswer, AmiEvent, AmiRefused, AmiUnavailable
 from callrouter.asterisk.notice_call import NoticeCalls, Speech
+from callrouter.asterisk.quoting import UnsafeArgument
 from callrouter.bilingual import Bilingual
 from callrouter.errors import OperatorError
 from tests.unit.agencies.given_notices import given_job
@@ -90,13 +91,18 @@ async def test_the_pbx_is_told_whom_to_ring_and_what_to_play_and_the_journal_end
     assert parts.removed == list(FILES)
 
 
-@pytest.mark.parametrize("error", [AmiUnavailable("away"), AmiRefused("no")])
-async def test_a_pbx_that_cannot_be_asked_is_a_try_that_failed(error: Exception) -> None:
+@pytest.mark.parametrize(
+    ("error", "removed"),
+    [(AmiRefused("no"), FILES), (UnsafeArgument("a line end"), FILES), (AmiUnavailable("no answer within 5 s"), ())],
+)
+async def test_a_pbx_that_does_not_say_yes_is_a_try_that_failed_and_keeps_the_files_where_it_may_ring(
+    error: Exception, removed: tuple[Path, ...]
+) -> None:
     parts = Given(hands=Hands(error))
     with pytest.raises(NotSent) as failed:
         await parts.sender().send(job())
     assert not failed.value.certain
-    assert parts.removed == list(FILES)
+    assert parts.removed == list(removed)
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from callrouter.asterisk import parties as module
 from callrouter.asterisk.ami import AmiAnswer, AmiEvent, AmiRefused, AmiUnavailable
 from callrouter.asterisk.parties import Parties
 from callrouter.calls.board import Board, Seen
@@ -41,11 +43,14 @@ class Pbx:
         self.fails: dict[str, Exception] = {}
         self.parties: Parties | None = None
         self.status: tuple[AmiEvent, ...] = ()
+        self.pace: asyncio.Event | None = None
 
     async def action(self, name: str, **fields: Any) -> AmiAnswer:
         self.told.append((name, fields))
         if name in self.fails:
             raise self.fails[name]
+        if self.pace is not None:
+            await self.pace.wait()
         if name == "Originate":
             given = dict(one.lstrip("_").partition("=")[::2] for one in fields["Variable"])
             self.says(given["CR_PARTY_ID"], "ringing", to=given["CR_PARTY_TO"], leg="Local/ring@callrouter-party-1;2")
@@ -219,3 +224,54 @@ async def test_parties_are_learned_anew_at_a_login(parties: Parties, pbx: Pbx, b
     assert live.with_whom == ("op1", "trunk-damkar")
     parties.heard(_event("UserEvent", {"UserEvent": "CRParty", "Call": "x", "Party": "y", "State": "ringing"}))
     assert len(parties.of(CALL)) == 2
+
+
+async def test_nobody_is_added_while_the_caller_is_passed_on_and_the_other_way_round(
+    parties: Parties, pbx: Pbx, board: Board
+) -> None:
+    pbx.pace = asyncio.Event()
+    adding = asyncio.create_task(parties.add(CALL, "damkar", None, OP1))
+    await asyncio.sleep(0)
+    passing = asyncio.create_task(parties.pass_on(CALL, OP1, operator="op2"))
+    await asyncio.sleep(0)
+    pbx.pace.set()
+    made, refused = await asyncio.gather(adding, passing, return_exceptions=True)
+    assert isinstance(refused, StillOthers)
+    assert "Redirect" not in {name for name, _ in pbx.told}
+
+    assert not isinstance(made, BaseException)
+    pbx.says(str(made.id), "talked")
+    pbx.pace = asyncio.Event()
+    passing = asyncio.create_task(parties.pass_on(CALL, OP1, operator="op2"))
+    await asyncio.sleep(0)
+    adding = asyncio.create_task(parties.add(CALL, "damkar", None, SUPERVISOR))
+    await asyncio.sleep(0)
+    board.chose(CALL, "fire")  # he has left who talked with him
+    pbx.pace.set()
+    passed, refused = await asyncio.gather(passing, adding, return_exceptions=True)
+    assert passed is None
+    assert isinstance(refused, NotTalking)
+    assert [name for name, _ in pbx.told].count("Originate") == 1
+
+
+async def test_what_events_told_while_the_list_was_read_counts_more_than_the_list(
+    parties: Parties, pbx: Pbx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "READ_AT_ONCE", 1)
+    left, came, stays = UUID(int=7), UUID(int=8), UUID(int=9)
+
+    def leg(party: UUID) -> AmiEvent:
+        told = (f"CR_PARTY_ID={party}", f"CR_PARTY_CALL={CALL}", "CR_PARTY_TO=damkar/piket", "CR_P=1")
+        return _event("Status", {"Channel": f"PJSIP/trunk-damkar-{party.int:08}", "ChannelStateDesc": "Up"}, *told)
+
+    pbx.status = (leg(left), leg(stays))
+    pbx.says(str(left), "ringing", leg="Local/ring@callrouter-party-1;2")
+    learning = asyncio.create_task(parties.hands_login())
+    await asyncio.sleep(0)
+    pbx.says(str(left), "noanswer")
+    pbx.says(str(came), "ringing", leg="Local/ring@callrouter-party-2;2")
+    await learning
+    assert {one.id: one.state for one in parties.of(CALL)} == {
+        came: PartyState.RINGING,
+        stays: PartyState.TALKING,
+    }

@@ -98,7 +98,7 @@ def ended(mixing: str) -> tuple[str, dict[str, Any]]:
 async def asked(recorder: Recorder, link: Link, *, times: int) -> list[tuple[str, dict[str, Any]]]:
     """Return what the PBX was asked, once it was so often, and then no more."""
     running = asyncio.create_task(recorder.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while len(link.asked) < times:
             await asyncio.sleep(0)
     for _ in range(5):
@@ -149,7 +149,7 @@ async def test_talk_that_the_dialplan_asks_for_is_recorded_on_the_callers_channe
     link.refuses = True
     recorder.heard(event("UserEvent", **wanted))
     recorder.heard(event("UserEvent", **wanted | {"Call": OTHER}))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while len(link.asked) < 2:
             await asyncio.sleep(0)
     assert link.asked == [begun(tmp_path), begun(tmp_path, OTHER)]

@@ -107,7 +107,7 @@ async def ground(judge: Points | None = None) -> AsyncIterator[Ground]:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.001)
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
+
 from callrouter.access.model import Principal, Role
+from callrouter.calls import posture
 from callrouter.calls.posture import Postures
 from callrouter.incidents.posture import ByHand, ByRate, Standing, Usual
 from callrouter.incidents.views import StorageUnavailable
@@ -20,7 +25,10 @@ class Rows:
         self.hand: ByHand | None = None
         self.rates: list[Posture] = []
         self.away = False
+        self.asked = 0
+        self.wrong: Exception | None = None
         self.kept = ByRate()
+        self.pace: asyncio.Event | None = None
 
     async def load(self) -> tuple[ByRate, ByHand | None]:
         return self.kept, self.hand
@@ -31,13 +39,20 @@ class Rows:
         self.rates.append(posture)
 
     async def by_hand(self, posture: Posture, until: int, reason: str, by: Principal) -> ByHand:
-        self.hand = ByHand(posture, NOW, until, reason, by.name)
-        return self.hand
+        kept = self.hand = ByHand(posture, NOW, until, reason, by.name)
+        if self.pace is not None:  # the first to be kept is the last to hear of it
+            await self.pace.wait()
+            for _ in range(5 if posture is Posture.RED else 1):
+                await asyncio.sleep(0)
+        return kept
 
     async def withdraw(self, by: Principal) -> None:  # noqa: ARG002
         self.hand = None
 
     async def usual(self, weeks: int) -> Usual:  # noqa: ARG002
+        self.asked += 1
+        if self.wrong is not None:
+            raise self.wrong
         return Usual()
 
 
@@ -100,3 +115,37 @@ async def test_rate_is_kept_once_the_database_is_there_again() -> None:
     await world.postures._keep()
     await world.postures._keep()
     assert world.rows.rates == [Posture.RED]
+
+
+async def test_of_two_who_say_it_at_once_the_last_one_that_was_kept_holds() -> None:
+    world = World()
+    world.rows.pace = asyncio.Event()
+    first = asyncio.create_task(world.postures.set(Posture.RED, NOW + 60 * SECOND, "gempa", BY))
+    second = asyncio.create_task(world.postures.set(Posture.YELLOW, NOW + 60 * SECOND, "latihan", BY))
+    third = asyncio.create_task(world.postures.withdraw(BY))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    world.rows.pace.set()
+    await asyncio.gather(first, second, third)
+    assert (world.postures.now(), world.rows.hand) == (Posture.GREEN, None)
+    assert world.told == [Posture.RED, Posture.YELLOW, Posture.GREEN]
+
+
+@pytest.mark.parametrize("wrong", [KeyError("week"), StorageUnavailable("away")])
+async def test_what_was_usual_cannot_be_read_and_the_rate_is_followed_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, wrong: Exception
+) -> None:
+    monkeypatch.setattr(posture, "LOOK_S", 0.001)
+    monkeypatch.setattr(posture, "RETRY_S", 0.001)
+    world = World()
+    world.rows.wrong = wrong
+    running = asyncio.create_task(world.postures.run())
+    async with asyncio.timeout(30):
+        while world.rows.asked < 3:
+            await asyncio.sleep(0.001)
+        world.rows.wrong = None
+        world.calls(60)
+        while world.rows.rates != [Posture.RED]:
+            await asyncio.sleep(0.001)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

@@ -69,7 +69,7 @@ async def test_rings_wait_while_the_database_is_away(monkeypatch: pytest.MonkeyP
         await asyncio.sleep(0.05)
         assert len(rings) == 1
         store.away = False
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not store.kept:
                 await asyncio.sleep(0.01)
     finally:
@@ -83,3 +83,28 @@ async def test_more_rings_than_may_wait_are_counted_as_lost(monkeypatch: pytest.
     for _ in range(3):
         rings.moved(ringing(in_menu()))
     assert (len(rings), rings.lost) == (2, 1)
+
+
+async def test_defect_of_the_store_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GATHER_S", 0.001)
+    monkeypatch.setattr(module, "PAUSE_S", 0.001)
+
+    class Broken(Store):
+        tries = 0
+
+        async def rang(self, rings: Sequence[tuple[UUID, int]]) -> None:
+            self.tries += 1
+            if self.tries < 3:
+                raise KeyError("a defect")
+            await super().rang(rings)
+
+    store = Broken()
+    rings = Rings(store, lambda: 1)
+    rings.moved(ringing(in_menu()))
+    running = asyncio.create_task(rings.run())
+    async with asyncio.timeout(30):
+        while not store.kept:
+            await asyncio.sleep(0.001)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert store.tries == 3

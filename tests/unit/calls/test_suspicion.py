@@ -37,6 +37,11 @@ def prank(number: str = NUMBER, at: int = NOW - DAY) -> Remembered:
     return Remembered(uuid4(), number, Earlier(at, disposition="prank"))
 
 
+def _set(event: asyncio.Event) -> asyncio.Event:
+    event.set()
+    return event
+
+
 @dataclass
 class Past:
     """What a database knows."""
@@ -45,6 +50,9 @@ class Past:
     away: int = 0
     reads: int = 0
     meanwhile: Callable[[], object] = lambda: None
+    read: int = 0
+    wrong: Exception | None = None
+    pace: asyncio.Event = field(default_factory=lambda: _set(asyncio.Event()))
 
     async def telling(self, recent: int, after: Place) -> tuple[list[Remembered], Place | None]:
         assert recent < NOW
@@ -58,7 +66,12 @@ class Past:
         return behind[:2], Place(behind[1].earlier.at, 0) if len(behind) > 1 else None
 
     async def of_incidents(self, incidents: Sequence[UUID]) -> list[Remembered]:
-        return [one for one in self.known if incident_id(one.call) in incidents]
+        found = [one for one in self.known if incident_id(one.call) in incidents]
+        self.read += 1
+        if self.wrong is not None:
+            raise self.wrong
+        await self.pace.wait()
+        return found
 
 
 @contextlib.asynccontextmanager
@@ -73,7 +86,7 @@ async def running(past: Past, most: int = 100) -> AsyncIterator[Suspicions]:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.001)
 
@@ -190,3 +203,69 @@ def test_of_one_number_the_newest_calls_are_kept(monkeypatch: pytest.MonkeyPatch
         memory.put(Remembered(uuid4(), NUMBER, Earlier(NOW + n)))
     assert sorted(earlier.at - NOW for earlier in memory.of(NUMBER, uuid4())) == [2, 3, 4, 5]
     assert len(memory) == 4
+
+
+async def test_an_incident_that_changes_while_it_is_read_is_read_again() -> None:
+    one = prank()
+    past = Past([one])
+    async with running(past) as found:
+        await until(lambda: found.loads)
+        past.pace.clear()
+        found.changed([incident_id(one.call)])
+        await until(lambda: past.read == 1)
+        assert found.waiting == 1
+        past.known = [Remembered(one.call, one.number, Earlier(one.earlier.at, disposition="information"))]
+        found.changed([incident_id(one.call)])
+        past.pace.set()
+        await until(lambda: not found.waiting)
+        assert [earlier.disposition for earlier in found.memory.of(NUMBER, uuid4())] == ["information"]
+
+
+@pytest.mark.parametrize("wrong", [StorageUnavailable("away"), KeyError("a defect")])
+async def test_an_incident_that_cannot_be_read_waits_on(wrong: Exception) -> None:
+    past = Past([prank()])
+    async with running(past) as found:
+        await until(lambda: found.loads)
+        past.known = [prank(at=NOW)]
+        past.wrong = wrong
+        found.changed([incident_id(past.known[0].call)])
+        await until(lambda: past.read > 2)
+        assert found.waiting == 1
+        past.wrong = None
+        await until(lambda: not found.waiting)
+        assert len(found.memory) == 2
+
+
+async def test_too_many_changes_while_everything_is_read_have_it_read_once_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    past = Past([prank()])
+    found = Suspicions(past, lambda: NOW)
+    monkeypatch.setattr(suspicion, "WAITING", 0)
+    past.meanwhile = lambda: found.changed([uuid4()])
+    await found.once()
+    past.meanwhile = lambda: None
+    await found.once()
+    await found.once()
+    assert found.loads == 2
+
+
+async def test_others_have_their_turn_while_many_calls_are_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suspicion, "PUT_AT_ONCE", 10)
+    past, turns = Past(), 0
+    found = Suspicions(past, lambda: NOW)
+    for n in range(100):
+        found.opened(opened(f"08123456{n:04d}"))
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    await found.once()
+    counting.cancel()
+    await asyncio.gather(counting, return_exceptions=True)
+    assert len(found.memory) == 100
+    assert turns >= 10

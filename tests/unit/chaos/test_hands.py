@@ -153,7 +153,7 @@ async def test_what_an_agency_does_now_it_does_with_the_calls_that_ring_already(
     port = free_port()
     async with Peer(HOST, port) as peer, Crowd(CALLERS, port, (HOST, port), seed=1) as crowd:
         call = crowd.ring("0811", "1", 0.05, 0.1)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not peer.rings_for("0811"):
                 await asyncio.sleep(0.01)
         assert not peer.rings_for("0812")

@@ -39,7 +39,7 @@ async def given(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Given]:
 
 
 async def until(test: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not test():
             await asyncio.sleep(0.005)
 

@@ -93,3 +93,13 @@ async def test_clip_must_be_there_in_each_language(tmp_path: Path, mouth: Mouth)
     (tmp_path / "en" / "gempa.wav").write_bytes(audio.wav_bytes(audio.tone((440.0,), 3.0, 0.01)))
     assert await Speaker(tmp_path, None).say(banner(clip="gempa")) == pytest.approx(3.0)
     assert mouth.said == []
+
+
+@pytest.mark.usefixtures("mouth")
+async def test_clips_are_there_once_they_were_spoken_in_all_languages(tmp_path: Path) -> None:
+    speaker, one = Speaker(tmp_path, None), banner("Banjir.")
+    assert not await speaker.there(one)
+    await speaker.say(one)
+    assert await speaker.there(one)
+    (tmp_path / "en" / f"{one.plays}.wav").write_bytes(b"no sound")
+    assert not await speaker.there(one)
