@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+import structlog
 
 HERE: Final = Path(__file__).parent
 WAITING: Final = {HERE / "pbx", HERE / "chaos"}
@@ -20,6 +21,14 @@ FEW_BUT_LONG: Final = {HERE / "chaos"}
 """Folders whose few tests last for minutes: they come first."""
 OF_A_FILE: Final = 10
 """So many tests does it take to start what a file needs."""
+
+# As the service does (callrouter.logs): a traceback that is drawn with rich takes a second of a busy machine.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 Files = list[tuple[Path, list[pytest.Item]]]
 
