@@ -268,9 +268,10 @@ class Centre:
     async def until_reachable(self, *operators: str, reachable: bool = True) -> None:
         """Wait until the PBX's queues hold these operators' telephones for such as can be rung (or cannot).
 
-        The PBX confirms a registration first and tells its queues a moment later. Raises TimeoutError.
+        The PBX confirms a registration first and tells its queues a moment later; a telephone that answered its first
+        question too late is asked again after half a minute. Raises TimeoutError.
         """
-        async with asyncio.timeout(NET_S):
+        async with asyncio.timeout(2 * NET_S):
             while await self._can_be_rung(operators) != [{reachable}] * len(operators):
                 await asyncio.sleep(0.05)
 
@@ -321,7 +322,13 @@ class Centre:
 
     async def incidents(self, *numbers: str | None) -> list[dict[str, Any]]:
         """Return the incidents of these callers (none: all) among the newest 200, newest first, each whole."""
-        _, page = await self.get("/api/v1/incidents", limit="200")
+        async with asyncio.timeout(NET_S):
+            while True:
+                status, page = await self.get("/api/v1/incidents", limit="200")
+                if status != 503:  # a busy machine's database may be late
+                    break
+                await asyncio.sleep(0.1)
+        assert status == 200, page
         wanted = [item for item in page["items"] if not numbers or item["caller_number"] in numbers]
         return [(await self.get(f"/api/v1/incidents/{item['id']}"))[1] for item in wanted]
 

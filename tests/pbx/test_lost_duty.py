@@ -52,6 +52,8 @@ async def test_operator_is_rung_by_a_pbx_that_has_lost_who_is_on_duty(desk: Desk
     operator = await desk.op1.until_incoming()  # nothing was pressed
     await talk(call, operator, CALLER, OP1)
     assert not desk.op3.calls
+    await asyncio.sleep(desk.centre.settings.timers.short_talk_s)  # a talk, not a line that fell at once
+    await call.hangup()
     await desk.settle()
     assert unexpected(desk.centre.pbx.complaints()) == []
 
