@@ -7,8 +7,8 @@ ARGS ?=
 BREAK ?=
 TABLE ?=
 PYTEST_ARGS ?=
-# PBX tests wait more than they compute: two for each of two cores. With three, those that measure time begin to fail.
-WORKERS ?= 4
+# Of two cores this uses nine tenths: PBX tests wait more than they compute. With more, those that measure time would fail.
+WORKERS ?= 3
 export PYTHON BREAK TABLE
 
 BIN := .venv/bin

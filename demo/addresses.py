@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
+import secrets
 import socket
 import tempfile
+from itertools import islice
 from pathlib import Path
 from typing import IO, Final
 
@@ -14,6 +15,8 @@ SIP_PORT: Final = 5060
 HEP_PORT: Final = 9060
 RTP_PORTS: Final = 600
 _FIRST_RTP: Final = 16_000
+OURS: Final = range(10_000, _FIRST_RTP)
+"""Below those of RTP, and below those that Linux gives out (ip_local_port_range, 32,768 and up)."""
 _NETS: Final = 60
 
 
@@ -49,16 +52,21 @@ class Addresses:
 
 
 def free_ports(number: int, host: str = "127.0.0.1") -> list[int]:
-    """Return TCP ports that are free at this moment, each another."""
-    with contextlib.ExitStack() as held:
-        probes = [held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) for _ in range(number)]
-        for probe in probes:
-            probe.bind((host, 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
+    """Return ports that are free at this moment for TCP and UDP, each another.
+
+    They are none of those that the system gives out by itself: others would be given them before they are used.
+    Raises OSError where there are not as many.
+    """
+    asked = secrets.SystemRandom().sample(OURS, len(OURS))
+    kinds = (socket.SOCK_STREAM, socket.SOCK_DGRAM)
+    found = list(islice((port for port in asked if all(_free(host, port, kind) for kind in kinds)), number))
+    if len(found) < number:
+        raise OSError(f"of the ports {OURS.start} to {OURS.stop - 1} of {host} not {number} are free")
+    return found
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """Return one TCP port that is free at this moment."""
+    """Return one port that is free at this moment."""
     (port,) = free_ports(1, host)
     return port
 
@@ -71,8 +79,8 @@ def _locked(file: IO[str]) -> bool:
     return True
 
 
-def _free(host: str, port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+def _free(host: str, port: int, kind: socket.SocketKind = socket.SOCK_DGRAM) -> bool:
+    with socket.socket(socket.AF_INET, kind) as probe:
         try:
             probe.bind((host, port))
         except OSError:
