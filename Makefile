@@ -7,7 +7,7 @@ ARGS ?=
 BREAK ?=
 TABLE ?=
 PYTEST_ARGS ?=
-# Of two cores this uses nine tenths: PBX tests wait more than they compute. With more, those that measure time would fail.
+# PBX tests wait more than they compute. With more processes on two cores, those that measure time begin to fail.
 WORKERS ?= 3
 export PYTHON BREAK TABLE
 
