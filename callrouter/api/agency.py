@@ -16,11 +16,12 @@ from callrouter.api.case_models import (
     RemarkOrder,
 )
 from callrouter.api.models import IncidentPath, NoParameters
+from callrouter.api.needed import needed
 from callrouter.api.operation import Answered, Asked, Body, Sent, Surface
 from callrouter.api.problems import ApiProblem, Fault, pointer
 from callrouter.bilingual import Bilingual
 from callrouter.incidents.model import AgencyState, IncidentState
-from callrouter.incidents.views import AgencyFilter, AgencyIncident, AgencyPlace, AgencyReader
+from callrouter.incidents.views import AgencyFilter, AgencyIncident, AgencyPlace
 from callrouter.privacy.access_log import Seen as Shows
 from callrouter.privacy.masking import MASKED, WHOLE
 
@@ -43,12 +44,6 @@ _COMMON: Final[dict[str, Any]] = {
 _PROBLEMS: Final = (problems.INCIDENT_UNKNOWN, problems.STORAGE_UNAVAILABLE)
 
 
-def _reader(asked: Asked[Any, Any]) -> AgencyReader:
-    if asked.services.agencies is None:
-        raise ApiProblem(Fault(problems.STORAGE_UNAVAILABLE, ""))
-    return asked.services.agencies
-
-
 @surface.get(
     _LIST,
     tag="agency",
@@ -65,7 +60,7 @@ async def list_agency_incidents(asked: Asked[NoParameters, AgencyQuery]) -> Agen
     """Returns the incidents of the agency whose token it is, those that it got last first; never those of others."""
     query = asked.query
     wanted = AgencyFilter(asked.by.subject or "", query.open, _place(query), query.limit)
-    found = await _reader(asked).page(wanted)
+    found = await needed(asked.services.agencies).page(wanted)
     last = found[-1].part if len(found) >= query.limit else None
     return AgencyIncidentPage(
         items=[row(one) for one in found],
@@ -127,7 +122,7 @@ async def remark_on_incident(sent: Sent[IncidentPath, NoParameters, RemarkOrder]
 
 
 async def _shown(asked: Asked[Any, Any], incident: UUID) -> Answered[AgencyIncidentRow]:
-    found = await _reader(asked).one(asked.by.subject or "", incident)
+    found = await needed(asked.services.agencies).one(asked.by.subject or "", incident)
     if found is None:
         raise ApiProblem(Fault(problems.INCIDENT_UNKNOWN, pointer("path", "id")))
     return Answered(row(found), etag=f"{found.part.version}-{found.part.updated_at}")

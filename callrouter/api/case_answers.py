@@ -14,6 +14,7 @@ from callrouter.api import case_problems as kinds
 from callrouter.api import problems, refusals, translate
 from callrouter.api.case_models import IncidentFields
 from callrouter.api.models import Incident
+from callrouter.api.needed import needed
 from callrouter.api.operation import Answered, Asked
 from callrouter.api.preconditions import ANY, IfMatch, moved
 from callrouter.api.problems import ApiProblem, Fault, pointer
@@ -46,9 +47,7 @@ def versions_of(seen: IfMatch) -> Seen:
 
 def desk_of(asked: Asked[Any, Any]) -> IncidentDesk:
     """Return where incidents are worked on. Raises ApiProblem where there is none (tests)."""
-    if asked.services.desk is None:
-        raise ApiProblem(Fault(problems.STORAGE_UNAVAILABLE, ""))
-    return asked.services.desk
+    return needed(asked.services.desk)
 
 
 async def detail_of(asked: Asked[Any, Any], incident: UUID) -> IncidentDetail:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from callrouter.access.model import Right
 from callrouter.api import case_examples, case_problems, problems
 from callrouter.api.case_answers import versions_of
@@ -15,8 +13,8 @@ from callrouter.api.case_models import (
     SubCodePath,
     SubCodeRow,
 )
-from callrouter.api.incident_ports import SubCodeDesk
 from callrouter.api.models import NoParameters
+from callrouter.api.needed import needed
 from callrouter.api.operation import Answered, Asked, Body, Sent, Surface
 from callrouter.api.preconditions import moved
 from callrouter.api.problems import ApiProblem, Fault
@@ -26,12 +24,6 @@ from callrouter.incidents.dispositions import MAX_SUB_CODES, NAMES, SubCode
 from callrouter.incidents.model import Disposition
 
 surface = Surface()
-
-
-def _codes(asked: Asked[Any, Any]) -> SubCodeDesk:
-    if asked.services.sub_codes is None:
-        raise ApiProblem(Fault(problems.STORAGE_UNAVAILABLE, ""))
-    return asked.services.sub_codes
 
 
 @surface.get(
@@ -47,7 +39,7 @@ def _codes(asked: Asked[Any, Any]) -> SubCodeDesk:
 )
 async def list_dispositions(asked: Asked[NoParameters, NoParameters]) -> DispositionList:
     """Returns the seven dispositions, each with the sub-codes that this centre has."""
-    found = await _codes(asked).all()
+    found = await needed(asked.services.sub_codes).all()
     return DispositionList(
         items=[
             DispositionRow(
@@ -82,7 +74,7 @@ async def put_sub_code(sent: Sent[SubCodePath, NoParameters, SubCodeOrder]) -> A
     path, order = sent.path, sent.body
     code = SubCode(path.disposition, path.key, Bilingual(order.name.id, order.name.en), order.enabled)
     try:
-        put = await _codes(sent).put(code, versions_of(sent.seen), sent.by)
+        put = await needed(sent.services.sub_codes).put(code, versions_of(sent.seen), sent.by)
     except Moved as error:
         raise moved(str(error.version)) from None
     except TooManySubCodes:

@@ -12,8 +12,8 @@ from callrouter.api import figures_examples as examples
 from callrouter.api import figures_models as m
 from callrouter.api import figures_shown as shown
 from callrouter.api import problems
-from callrouter.api.figures_ports import FiguresDesk
 from callrouter.api.models import IncidentPath, NoParameters
+from callrouter.api.needed import needed
 from callrouter.api.operation import Answered, Asked, Body, Sent, Surface
 from callrouter.api.preconditions import ANY, moved
 from callrouter.api.problems import ApiProblem, Fault, pointer
@@ -28,12 +28,6 @@ _EARLIEST, _LATEST = 946_684_800_000_000, 4_102_444_800_000_000
 _STORE: Final = (problems.STORAGE_UNAVAILABLE,)
 
 
-def _figures(asked: Asked[Any, Any]) -> FiguresDesk:
-    if asked.services.figures is None:
-        raise ApiProblem(Fault(problems.STORAGE_UNAVAILABLE, ""))
-    return asked.services.figures
-
-
 # ------------------------------------------------------------------------------------------------ scoreboard
 async def _board(asked: Asked[NoParameters, m.ScoreboardQuery]) -> Scoreboard:
     begin, end = asked.query.begin, asked.query.end
@@ -46,7 +40,7 @@ async def _board(asked: Asked[NoParameters, m.ScoreboardQuery]) -> Scoreboard:
             f"setelah from, paling lama {MAX_DAYS} hari sesudahnya",
             f"after from, at most {MAX_DAYS} days later",
         )
-    return await _figures(asked).scoreboard(Period(begin, end), asked.query.by)
+    return await needed(asked.services.figures).scoreboard(Period(begin, end), asked.query.by)
 
 
 def _wrong(name: str, rule_id: str, rule_en: str) -> ApiProblem:
@@ -116,7 +110,7 @@ async def read_monthly_report(asked: Asked[m.MonthPath, NoParameters]) -> m.Mont
     says how many of its calls no person has judged, which are shown by a fixed rule (docs/clocks.md). Refused calls
     stand beside, by reason.
     """
-    return shown.monthly(await _figures(asked).month(asked.path.month))
+    return shown.monthly(await needed(asked.services.figures).month(asked.path.month))
 
 
 @surface.get(
@@ -134,7 +128,7 @@ async def read_monthly_report(asked: Asked[m.MonthPath, NoParameters]) -> m.Mont
 )
 async def read_monthly_report_csv(asked: Asked[m.MonthPath, NoParameters]) -> Answered[m.CsvText]:
     """Returns the monthly report for a spreadsheet: a row of each disposition, of their sum, and of each reason."""
-    return _csv(shown.monthly_csv(await _figures(asked).month(asked.path.month)))
+    return _csv(shown.monthly_csv(await needed(asked.services.figures).month(asked.path.month)))
 
 
 # ------------------------------------------------------------------------------------------------ an incident
@@ -154,7 +148,7 @@ async def read_incident_clocks(asked: Asked[IncidentPath, NoParameters]) -> m.In
     opening call, of each of its calls, of each of its agencies. An interval within which the clock was set is
     unusable.
     """
-    found = await _figures(asked).clocks(asked.path.id)
+    found = await needed(asked.services.figures).clocks(asked.path.id)
     if found is None:
         raise ApiProblem(Fault(problems.INCIDENT_UNKNOWN, pointer("path", "id")))
     return shown.clocks(found)
@@ -180,7 +174,7 @@ _REMARK: Final[dict[str, Any]] = {
 )
 async def read_month_remark(asked: Asked[m.MonthPath, NoParameters]) -> Answered[m.RemarkRow]:
     """Returns what the agency whose token it is says about its figures of a month."""
-    return _remark(await _figures(asked).remark(asked.by.subject or "", asked.path.month))
+    return _remark(await needed(asked.services.figures).remark(asked.by.subject or "", asked.path.month))
 
 
 @surface.send(
@@ -198,7 +192,9 @@ async def put_month_remark(sent: Sent[m.MonthPath, NoParameters, m.MonthRemarkOr
     tags = sent.seen.tags
     seen = None if ANY in tags else frozenset(int(tag) for tag in tags if tag.isascii() and tag.isdigit())
     try:
-        said = await _figures(sent).say(sent.by.subject or "", sent.path.month, sent.body.text, actor(sent.by), seen)
+        said = await needed(sent.services.figures).say(
+            sent.by.subject or "", sent.path.month, sent.body.text, actor(sent.by), seen
+        )
     except RemarkMoved as error:
         raise moved(str(error.version)) from None
     return _remark(said)

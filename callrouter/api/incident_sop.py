@@ -11,12 +11,11 @@ from callrouter.access.model import Right
 from callrouter.api import case_problems, problems, refusals, sop_examples, sop_shapes
 from callrouter.api.case_answers import actor_of, refusing, versions_of
 from callrouter.api.models import IncidentPath, NoParameters
+from callrouter.api.needed import needed
 from callrouter.api.operation import Answered, Asked, Body, Sent, Surface
 from callrouter.api.preconditions import moved
-from callrouter.api.problems import ApiProblem, Fault
 from callrouter.api.sop import unknown
 from callrouter.api.sop_models import AnswersOrder, IncidentSop, IncidentSopPath
-from callrouter.api.sop_ports import SopAnswers
 from callrouter.bilingual import Bilingual
 from callrouter.incidents.sop import AnswersMoved, AskedList, BadAnswers, NoSuchList, Subject, SubjectKind, Value
 from callrouter.privacy.access_log import Seen as Shows
@@ -34,12 +33,6 @@ _COMMON: Final[dict[str, Any]] = {
 _PROBLEMS: Final = (problems.INCIDENT_UNKNOWN, problems.STORAGE_UNAVAILABLE)
 _ANSWERING: Final = (case_problems.ILLEGAL, refusals.ENTRY_UNKNOWN, *_PROBLEMS)
 _BODY: Final = Body(AnswersOrder, examples={"answers": sop_examples.ANSWERS})
-
-
-def _answers(asked: Asked[Any, Any]) -> SopAnswers:
-    if asked.services.sop_answers is None:
-        raise ApiProblem(Fault(problems.STORAGE_UNAVAILABLE, ""))
-    return asked.services.sop_answers
 
 
 @contextmanager
@@ -69,7 +62,9 @@ async def read_incident_sop(asked: Asked[IncidentPath, NoParameters]) -> Inciden
     first look of somebody who works on incidents sets the versions that are asked: later ones change nothing here.
     """
     with _refusing():
-        found = await _answers(asked).look(asked.path.id, attach=asked.by.may(Right.WORK_INCIDENTS))
+        found = await needed(asked.services.sop_answers).look(
+            asked.path.id, attach=asked.by.may(Right.WORK_INCIDENTS)
+        )
     return sop_shapes.of_incident(asked.path.id, found)
 
 
@@ -92,8 +87,10 @@ async def answer_incident_sop(sent: Sent[IncidentSopPath, NoParameters, AnswersO
     """
     subject, incident = Subject(sent.path.kind, sent.path.key), sent.path.id
     with _refusing():
-        await _answers(sent).answer(incident, subject, versions_of(sent.seen), given(sent.body), actor_of(sent.by))
-        return _answered(incident, subject, await _answers(sent).look(incident))
+        await needed(sent.services.sop_answers).answer(
+            incident, subject, versions_of(sent.seen), given(sent.body), actor_of(sent.by)
+        )
+        return _answered(incident, subject, await needed(sent.services.sop_answers).look(incident))
 
 
 @surface.get(
@@ -108,7 +105,7 @@ async def answer_incident_sop(sent: Sent[IncidentSopPath, NoParameters, AnswersO
 async def read_agency_sop(asked: Asked[IncidentPath, NoParameters]) -> IncidentSop:
     """Returns the agency's own list, and, for as long as it has something to do, what the centre asked the caller."""
     with _refusing(of_agency=True):
-        found = await _answers(asked).look(asked.path.id, agency=asked.by.subject or "")
+        found = await needed(asked.services.sop_answers).look(asked.path.id, agency=asked.by.subject or "")
     return sop_shapes.of_incident(asked.path.id, found)
 
 
@@ -130,8 +127,10 @@ async def answer_agency_sop(sent: Sent[IncidentPath, NoParameters, AnswersOrder]
     agency, incident = sent.by.subject or "", sent.path.id
     subject = Subject(SubjectKind.AGENCY, agency)
     with _refusing(of_agency=True):
-        await _answers(sent).answer(incident, subject, versions_of(sent.seen), given(sent.body), actor_of(sent.by))
-        return _answered(incident, subject, await _answers(sent).look(incident, agency=agency))
+        await needed(sent.services.sop_answers).answer(
+            incident, subject, versions_of(sent.seen), given(sent.body), actor_of(sent.by)
+        )
+        return _answered(incident, subject, await needed(sent.services.sop_answers).look(incident, agency=agency))
 
 
 def given(order: AnswersOrder) -> dict[str, Value]:

@@ -12,6 +12,7 @@ from callrouter.api import cursor, notice_problems, problems, refusals
 from callrouter.api.case_answers import actor_of
 from callrouter.api.desk_answers import named, refusing
 from callrouter.api.models import NoParameters
+from callrouter.api.needed import needed
 from callrouter.api.notice_models import (
     SORT,
     ContactPath,
@@ -21,7 +22,6 @@ from callrouter.api.notice_models import (
     NoticeRow,
     SecretOrder,
 )
-from callrouter.api.notice_ports import NoticeDesk, NoticeSecretDesk
 from callrouter.api.operation import Answered, Asked, Body, Sent, Surface
 from callrouter.api.problems import ApiProblem, Fault, pointer
 from callrouter.api.translate import maybe, moment, text
@@ -66,7 +66,7 @@ async def list_notices(asked: Asked[NoParameters, NoticeQuery]) -> NoticePage:
     """
     query = asked.query
     wanted = NoticeFilter(query.state, query.agency, query.incident, query.limit, _place(query))
-    found = await _desk(asked).page(wanted)
+    found = await needed(asked.services.notices).page(wanted)
     last = found[-1] if len(found) >= query.limit else None
     return NoticePage(
         items=[row(notice) for notice in found],
@@ -92,7 +92,7 @@ async def replay_notice(asked: Asked[NoticePath, NoParameters]) -> NoticeRow:
     """
     at = pointer("path", "id")
     try:
-        return row(await _desk(asked).replay(asked.path.id, actor_of(asked.by)))
+        return row(await needed(asked.services.notices).replay(asked.path.id, actor_of(asked.by)))
     except NoticeGone:
         raise ApiProblem(Fault(notice_problems.NOTICE_UNKNOWN, at)) from None
     except NotDead as error:
@@ -125,7 +125,7 @@ async def set_notice_secret(sent: Sent[ContactPath, NoParameters, SecretOrder]) 
     _require(sent)
     path = sent.path
     try:
-        await _secrets(sent).put(path.key, path.contact, sent.body.secret, sent.by)
+        await needed(sent.services.notice_secrets).put(path.key, path.contact, sent.body.secret, sent.by)
     except RefusedValue as error:
         remedy = Bilingual("Buat 32 byte acak dalam base64.", "Make 32 random bytes in base64.")
         values = {"sentence": error.reason, "remedy": remedy}
@@ -149,7 +149,7 @@ async def set_notice_secret(sent: Sent[ContactPath, NoParameters, SecretOrder]) 
 async def clear_notice_secret(asked: Asked[ContactPath, NoParameters]) -> Answered[NoticeRow]:
     """Removes it, also of a contact point that is gone from the directory; 404 where there is none."""
     path = asked.path
-    if not await _secrets(asked).delete(path.key, path.contact, asked.by):
+    if not await needed(asked.services.notice_secrets).delete(path.key, path.contact, asked.by):
         name = f"{named(Kind.AGENCIES, path.key)}/notices/{path.contact}/secret"
         raise ApiProblem(Fault(refusals.ENTRY_UNKNOWN, "/path/contact", {"name": name}))
     return Answered()
@@ -181,18 +181,6 @@ def _require(asked: Asked[ContactPath, Any]) -> None:
     if not isinstance(agency, Agency) or contact not in {point.key for point in agency.notices}:
         name = f"{named(Kind.AGENCIES, key)}/notices/{contact}"
         raise ApiProblem(Fault(refusals.ENTRY_UNKNOWN, "/path/contact", {"name": name}))
-
-
-def _desk(asked: Asked[Any, Any]) -> NoticeDesk:
-    if asked.services.notices is None:
-        raise ApiProblem(Fault(problems.STORAGE_UNAVAILABLE, ""))
-    return asked.services.notices
-
-
-def _secrets(asked: Asked[Any, Any]) -> NoticeSecretDesk:
-    if asked.services.notice_secrets is None:
-        raise ApiProblem(Fault(problems.STORAGE_UNAVAILABLE, ""))
-    return asked.services.notice_secrets
 
 
 def _place(query: NoticeQuery) -> tuple[int, UUID] | None:

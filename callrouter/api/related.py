@@ -10,6 +10,7 @@ from pydantic import Field
 from callrouter.access.model import Right
 from callrouter.api import examples, problems, translate
 from callrouter.api.models import Answer, IncidentPath, Moment, Parameters
+from callrouter.api.needed import needed
 from callrouter.api.operation import Asked, Surface
 from callrouter.api.parameters import WHOLE
 from callrouter.api.problems import ApiProblem, Fault, pointer
@@ -112,9 +113,7 @@ async def list_related(asked: Asked[IncidentPath, RelatedQuery]) -> RelatedList:
     the score is exactly the sum of the listed terms. Nothing is merged by it; a supervisor does that. Those that are
     closed or merged are left out, for nothing can be merged into them.
     """
-    if asked.services.related is None:
-        raise ApiProblem(Fault(problems.STORAGE_UNAVAILABLE, ""))
-    found = await asked.services.related.related(asked.path.id, asked.query.limit)
+    found = await needed(asked.services.related).related(asked.path.id, asked.query.limit)
     if found is None:
         raise ApiProblem(Fault(problems.INCIDENT_UNKNOWN, pointer("path", "id")))
     return RelatedList(items=[_shown(one) for one in found])

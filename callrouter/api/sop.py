@@ -11,6 +11,7 @@ from callrouter.access.model import Right
 from callrouter.api import cursor, problems, refusals, sop_examples, sop_shapes
 from callrouter.api.case_answers import is_known, versions_of
 from callrouter.api.models import NoParameters
+from callrouter.api.needed import needed
 from callrouter.api.operation import Answered, Asked, Body, Sent, Surface
 from callrouter.api.preconditions import moved
 from callrouter.api.problems import ApiProblem, Fault
@@ -24,7 +25,6 @@ from callrouter.api.sop_models import (
     SopVersionPath,
     SopVersionsQuery,
 )
-from callrouter.api.sop_ports import SopDesk
 from callrouter.bilingual import Bilingual
 from callrouter.incidents.desk import Moved
 from callrouter.incidents.sop import SopVersion, Subject, Wrong
@@ -40,12 +40,6 @@ _EDIT: Final[dict[str, Any]] = {"tag": "sop", "right": Right.EDIT, "query": NoPa
 _STORE: Final = (problems.STORAGE_UNAVAILABLE,)
 _TWICE: Final = Bilingual("daftar ini ada dua kali", "this list stands twice")
 _ONCE: Final = Bilingual("Hapus salah satunya.", "Remove one of them.")
-
-
-def _desk(asked: Asked[Any, Any]) -> SopDesk:
-    if asked.services.sop is None:
-        raise ApiProblem(Fault(problems.STORAGE_UNAVAILABLE, ""))
-    return asked.services.sop
 
 
 def subject_of(path: SopPath) -> Subject:
@@ -84,7 +78,7 @@ def _found(subject: Subject, version: SopVersion | None) -> SopVersion:
 )
 async def list_sops(asked: Asked[NoParameters, NoParameters]) -> SopRows:
     """Returns every list that is in force: which category or agency it is for, and how long it is."""
-    return SopRows(items=[sop_shapes.row(one) for one in await _desk(asked).in_force()])
+    return SopRows(items=[sop_shapes.row(one) for one in await needed(asked.services.sop).in_force()])
 
 
 @surface.get(
@@ -101,7 +95,7 @@ async def list_sops(asked: Asked[NoParameters, NoParameters]) -> SopRows:
 async def read_sop(asked: Asked[SopPath, NoParameters]) -> Answered[Sop]:
     """Returns the version in force; its number is the ETag that a new version must name in If-Match."""
     subject = subject_of(asked.path)
-    found = _found(subject, await _desk(asked).newest(subject))
+    found = _found(subject, await needed(asked.services.sop).newest(subject))
     return Answered(sop_shapes.whole(found), etag=str(found.version))
 
 
@@ -118,7 +112,7 @@ async def read_sop(asked: Asked[SopPath, NoParameters]) -> Answered[Sop]:
 async def list_sop_versions(asked: Asked[SopPath, SopVersionsQuery]) -> SopPage:
     """Returns its versions, newest first, page by page: who made them, and when. One without items withdrew it."""
     query = asked.query
-    found = await _desk(asked).versions(subject_of(asked.path), query.after, query.limit)
+    found = await needed(asked.services.sop).versions(subject_of(asked.path), query.after, query.limit)
     full = len(found) >= query.limit
     return SopPage(
         items=[sop_shapes.whole(one) for one in found], next=cursor.encode(found[-1].version) if full else None
@@ -138,7 +132,7 @@ async def list_sop_versions(asked: Asked[SopPath, SopVersionsQuery]) -> SopPage:
 async def read_sop_version(asked: Asked[SopVersionPath, NoParameters]) -> Sop:
     """Returns one version, also one that is in force no more. It never changes."""
     subject = subject_of(asked.path)
-    found = await _desk(asked).version(subject, asked.path.version)
+    found = await needed(asked.services.sop).version(subject, asked.path.version)
     if found is None:
         raise unknown(f"sop/{subject}/versions/{asked.path.version}", "/path/version")
     return sop_shapes.whole(found)
@@ -166,7 +160,7 @@ async def put_sop(sent: Sent[SopPath, NoParameters, SopOrder]) -> Answered[Sop]:
         raise unknown(subject)
     new = sop_shapes.version_of(subject, sent.body)
     with _refusing():
-        made = await _desk(sent).put(new, versions_of(sent.seen), sent.by)
+        made = await needed(sent.services.sop).put(new, versions_of(sent.seen), sent.by)
     return Answered(sop_shapes.whole(made), etag=str(made.version))
 
 
@@ -186,7 +180,7 @@ async def withdraw_sop(asked: Asked[SopPath, NoParameters]) -> None:
     """Asks it of no further incident: a version without items. Those that were asked keep theirs."""
     subject = subject_of(asked.path)
     with _refusing():
-        if not await _desk(asked).withdraw(subject, versions_of(asked.seen), asked.by):
+        if not await needed(asked.services.sop).withdraw(subject, versions_of(asked.seen), asked.by):
             raise unknown(f"sop/{subject}")
 
 
@@ -219,5 +213,5 @@ async def import_sops(sent: Sent[NoParameters, NoParameters, SopFile]) -> SopRow
         lists.append(sop_shapes.version_of(subject, order, f"/sop/{n}"))
     sop_shapes.require(wrong)
     with _refusing():
-        made = await _desk(sent).put_all(lists, sent.by)
+        made = await needed(sent.services.sop).put_all(lists, sent.by)
     return SopRows(items=[sop_shapes.row(one) for one in made])
