@@ -14,7 +14,7 @@ from typing import Final
 
 import structlog
 
-from callrouter import __version__
+from callrouter import __version__, heap
 from callrouter.asterisk.pbx_secrets import read_secrets
 from callrouter.errors import OperatorError
 from callrouter.listening import SERVICE, require_free
@@ -196,6 +196,7 @@ async def build(settings: Settings) -> Service:
     that is not there, prompts that are missing, a PBX whose configuration was not written here, a journal folder that
     cannot be written, or a port in use.
     """
+    heap.share()
     database = Database(settings.database)
     try:
         await database.check_revision()

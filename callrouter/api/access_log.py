@@ -22,7 +22,7 @@ surface = Surface()
     right=Right.SEE_ACCESS_LOG,
     query=AccessQuery,
     response=AccessPage,
-    example=AccessPage(
+    example=lambda: AccessPage(
         items=[
             AccessEntry(
                 at="2026-11-21T13:40:07.125000Z",

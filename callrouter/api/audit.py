@@ -28,7 +28,7 @@ _PROBLEMS = (problems.STORAGE_UNAVAILABLE, problems.OUT_OF_ORDER)
     path_model=NoParameters,
     query=AuditQuery,
     response=AuditPage,
-    example=examples.AUDIT,
+    example=examples.audit,
     right=Right.SEE_AUDIT,
     problems=_PROBLEMS,
 )
@@ -56,7 +56,7 @@ async def list_audit(asked: Asked[NoParameters, AuditQuery]) -> AuditPage:
     path_model=NoParameters,
     query=NoParameters,
     response=AuditVerdict,
-    example=AuditVerdict(intact=True, faults=[]),
+    example=lambda: AuditVerdict(intact=True, faults=[]),
     right=Right.SEE_AUDIT,
     slow=True,
     problems=_PROBLEMS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -29,21 +30,27 @@ surface = Surface()
 _ALL: Final = "/api/v1/banners"
 _PROBLEMS: Final = (problems.STORAGE_UNAVAILABLE, problems.OUT_OF_ORDER)
 _BEGIN: Final = 1_795_267_207_125_000
-_EXAMPLE: Final = BannerRow(
-    id=UUID("5d0c8f5e-30c8-4e62-9a86-1f5a2f0f6112"),
-    scope=Scope.CATEGORY,
-    key="banjir",
-    clip="banner-5d0c8f5e30c8",
-    text_id="Banjir di Kepanjen sudah kami ketahui.",
-    text_en="We know of the flood in Kepanjen.",
-    reason="Ratusan panggilan tentang banjir yang sama",
-    runs=True,
-    made_at=moment(_BEGIN),
-    made_by="supervisor-1 (supervisor)",
-    until=moment(_BEGIN + 3_600_000_000),
-    withdrawn_at=None,
-    withdrawn_by=None,
-)
+
+
+@functools.cache
+def _example() -> BannerRow:
+    return BannerRow(
+        id=UUID("5d0c8f5e-30c8-4e62-9a86-1f5a2f0f6112"),
+        scope=Scope.CATEGORY,
+        key="banjir",
+        clip="banner-5d0c8f5e30c8",
+        text_id="Banjir di Kepanjen sudah kami ketahui.",
+        text_en="We know of the flood in Kepanjen.",
+        reason="Ratusan panggilan tentang banjir yang sama",
+        runs=True,
+        made_at=moment(_BEGIN),
+        made_by="supervisor-1 (supervisor)",
+        until=moment(_BEGIN + 3_600_000_000),
+        withdrawn_at=None,
+        withdrawn_by=None,
+    )
+
+
 _ORDER: Final = {
     "scope": "all",
     "text_id": "Banjir di Kepanjen sudah kami ketahui.",
@@ -123,7 +130,7 @@ def banner_row(one: Banner) -> BannerRow:
     path_model=NoParameters,
     query=BannersQuery,
     response=BannerList,
-    example=BannerList(items=[_EXAMPLE]),
+    example=lambda: BannerList(items=[_example()]),
     right=Right.SEE_CALLS,
     problems=_PROBLEMS,
 )
@@ -146,7 +153,7 @@ async def list_banners(asked: Asked[NoParameters, BannersQuery]) -> BannerList:
     query=NoParameters,
     body=Body(BannerOrder, examples={"flood": _ORDER}),
     response=BannerRow,
-    example=_EXAMPLE,
+    example=_example,
     right=Right.SUPERVISE,
     status=HTTPStatus.CREATED,
     problems=(kinds.TOO_MANY_BANNERS, *_PROBLEMS),
@@ -185,7 +192,7 @@ async def add_banner(sent: Sent[NoParameters, NoParameters, BannerOrder]) -> Ans
     path_model=BannerPath,
     query=NoParameters,
     response=BannerRow,
-    example=_EXAMPLE,
+    example=_example,
     right=Right.SEE_CALLS,
     problems=(kinds.BANNER_UNKNOWN, *_PROBLEMS),
 )
@@ -205,7 +212,7 @@ async def read_banner(asked: Asked[BannerPath, NoParameters]) -> BannerRow:
     path_model=BannerPath,
     query=NoParameters,
     response=BannerRow,
-    example=_EXAMPLE.model_copy(update={"runs": False, "withdrawn_at": moment(_BEGIN + 60_000_000)}),
+    example=lambda: _example().model_copy(update={"runs": False, "withdrawn_at": moment(_BEGIN + 60_000_000)}),
     right=Right.SUPERVISE,
     problems=(kinds.BANNER_UNKNOWN, *_PROBLEMS),
 )

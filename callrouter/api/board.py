@@ -22,7 +22,7 @@ surface = Surface()
     right=Right.SEE_CALLS,
     query=NoParameters,
     response=LiveBoard,
-    example=examples.BOARD,
+    example=examples.board,
     shows=Seen.BOARD,
 )
 async def list_live_calls(asked: Asked[NoParameters, NoParameters]) -> LiveBoard:

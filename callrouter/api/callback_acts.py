@@ -72,7 +72,7 @@ def _refusing() -> Iterator[None]:
     query=NoParameters,
     body=Body(CallOrder, examples={"myself": {}, "operator": {"operator": "op1"}}),
     response=CallbackTry,
-    example=examples.TRY.model_copy(
+    example=lambda: examples.attempted().model_copy(
         update={"operator_at": None, "answered_at": None, "ended_at": None, "outcome": None}
     ),
     right=Right.WORK_INCIDENTS,
@@ -118,7 +118,7 @@ async def call_back(sent: Sent[CallbackPath, NoParameters, CallOrder]) -> Callba
     query=NoParameters,
     body=Body(DoneOrder, examples={"radio": {"reason": "Sudah ditangani lewat radio"}}),
     response=CallbackDone,
-    example=CallbackDone(incidents=2),
+    example=lambda: CallbackDone(incidents=2),
     right=Right.WORK_INCIDENTS,
     problems=_OF_ONE,
 )
@@ -138,7 +138,7 @@ async def take_off(sent: Sent[CallbackPath, NoParameters, DoneOrder]) -> Callbac
     path_model=CallbackPath,
     query=NoParameters,
     response=CallbackTries,
-    example=CallbackTries(items=[examples.TRY]),
+    example=lambda: CallbackTries(items=[examples.attempted()]),
     right=Right.SEE_CALLS,
     shows=Seen.LIST,
     problems=(problems.INCIDENT_UNKNOWN, problems.STORAGE_UNAVAILABLE),
@@ -158,7 +158,7 @@ async def list_tries(asked: Asked[CallbackPath, NoParameters]) -> CallbackTries:
     path_model=NoParameters,
     query=RecoveredQuery,
     response=RecoveredFigures,
-    example=examples.FIGURES,
+    example=examples.figures,
     right=Right.SEE_FIGURES,
     slow=True,
     problems=(problems.STORAGE_UNAVAILABLE,),

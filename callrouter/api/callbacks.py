@@ -25,7 +25,7 @@ surface = Surface()
     right=Right.SEE_CALLS,
     query=CallbackQuery,
     response=CallbackPage,
-    example=examples.PAGE,
+    example=examples.page,
     shows=Seen.LIST,
     problems=(problems.STORAGE_UNAVAILABLE,),
 )

@@ -24,7 +24,7 @@ surface = Surface()
     right=Right.SEE_CALLS,
     query=NoParameters,
     response=CallerCard,
-    example=examples.CARD,
+    example=examples.card,
     shows=Seen.CALLER,
     problems=(problems.CALL_UNKNOWN, problems.STORAGE_UNAVAILABLE),
 )

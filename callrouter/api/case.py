@@ -56,7 +56,7 @@ _ANSWER: Final[dict[str, Any]] = {
     "tag": "incidents",
     "query": NoParameters,
     "response": Incident,
-    "example": examples.INCIDENT,
+    "example": examples.incident,
     "shows": Shows.INCIDENT,
     "tagged": True,
 }

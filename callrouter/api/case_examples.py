@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from callrouter.api import cursor, examples
 from callrouter.api.case_models import (
     AgencyIncidentPage,
@@ -14,32 +16,44 @@ from callrouter.api.case_models import (
 from callrouter.incidents.dispositions import NAMES
 from callrouter.incidents.model import Disposition
 
-SUB_CODE = SubCodeRow(key="anak", name=SubCodeName(id="anak-anak", en="children"), enabled=True, version=1)
 
-DISPOSITIONS = DispositionList(
-    items=[
-        DispositionRow(
-            disposition=disposition,
-            name=SubCodeName(id=NAMES[disposition].id, en=NAMES[disposition].en),
-            sub_codes=[SUB_CODE] if disposition is Disposition.PRANK else [],
-        )
-        for disposition in Disposition
-    ]
-)
+@functools.cache
+def sub_code() -> SubCodeRow:
+    return SubCodeRow(key="anak", name=SubCodeName(id="anak-anak", en="children"), enabled=True, version=1)
 
-AGENCY_INCIDENT = AgencyIncidentRow(
-    id=examples.ROW.id,
-    number=examples.ROW.number,
-    state=examples.ROW.state,
-    category=examples.ROW.category,
-    opened_at=examples.ROW.opened_at,
-    area=examples.ROW.area,
-    place="Jl. Merdeka 12",
-    description=examples.INCIDENT.description,
-    people_hurt=0,
-    caller_number=examples.ROW.caller_number,
-    caller_name=None,
-    part=examples.AGENCY,
-)
 
-AGENCY_PAGE = AgencyIncidentPage(items=[AGENCY_INCIDENT], next=cursor.encode_place("passed", 1, "a"))
+@functools.cache
+def dispositions() -> DispositionList:
+    return DispositionList(
+        items=[
+            DispositionRow(
+                disposition=disposition,
+                name=SubCodeName(id=NAMES[disposition].id, en=NAMES[disposition].en),
+                sub_codes=[sub_code()] if disposition is Disposition.PRANK else [],
+            )
+            for disposition in Disposition
+        ]
+    )
+
+
+@functools.cache
+def agency_incident() -> AgencyIncidentRow:
+    return AgencyIncidentRow(
+        id=examples.row().id,
+        number=examples.row().number,
+        state=examples.row().state,
+        category=examples.row().category,
+        opened_at=examples.row().opened_at,
+        area=examples.row().area,
+        place="Jl. Merdeka 12",
+        description=examples.incident().description,
+        people_hurt=0,
+        caller_number=examples.row().caller_number,
+        caller_name=None,
+        part=examples.agency(),
+    )
+
+
+@functools.cache
+def agency_page() -> AgencyIncidentPage:
+    return AgencyIncidentPage(items=[agency_incident()], next=cursor.encode_place("passed", 1, "a"))

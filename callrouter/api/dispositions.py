@@ -33,7 +33,7 @@ surface = Surface()
     path_model=NoParameters,
     query=NoParameters,
     response=DispositionList,
-    example=case_examples.DISPOSITIONS,
+    example=case_examples.dispositions,
     right=Right.SEE_CALLS,
     problems=(problems.STORAGE_UNAVAILABLE,),
 )
@@ -61,7 +61,7 @@ async def list_dispositions(asked: Asked[NoParameters, NoParameters]) -> Disposi
     query=NoParameters,
     body=Body(SubCodeOrder, examples={"children": {"name": {"id": "anak-anak", "en": "children"}}}),
     response=SubCodeRow,
-    example=case_examples.SUB_CODE,
+    example=case_examples.sub_code,
     right=Right.EDIT,
     guarded=True,
     tagged=True,

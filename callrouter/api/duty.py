@@ -23,7 +23,7 @@ surface = Surface()
     path_model=NoParameters,
     query=NoParameters,
     response=DutyBoard,
-    example=examples.DUTY,
+    example=examples.duty,
     right=Right.SEE_DUTY,
 )
 async def list_duty(asked: Asked[NoParameters, NoParameters]) -> DutyBoard:
@@ -40,7 +40,7 @@ async def list_duty(asked: Asked[NoParameters, NoParameters]) -> DutyBoard:
     query=NoParameters,
     body=Body(DutyOrder, examples={"pause": {"act": "pause"}}),
     response=DutyRow,
-    example=examples.DUTY.items[0],
+    example=lambda: examples.duty().items[0],
     right=Right.OWN_DUTY,
     problems=(
         refusals.NOT_YOURS,

@@ -99,7 +99,7 @@ _EXAMPLE: Final[dict[str, Any]] = {
     path_model=IncidentPath,
     query=NoParameters,
     response=EidoDocument,
-    example=EidoDocument(_EXAMPLE),
+    example=lambda: EidoDocument(_EXAMPLE),
     right=Right.SEE_CALLS,
     shows=Shows.INCIDENT,
     problems=(problems.INCIDENT_UNKNOWN, problems.STORAGE_UNAVAILABLE),
@@ -119,7 +119,7 @@ async def read_eido(asked: Asked[IncidentPath, NoParameters]) -> EidoDocument:
     path_model=IncidentPath,
     query=NoParameters,
     response=EidoOriginals,
-    example=EidoOriginals(
+    example=lambda: EidoOriginals(
         items=[
             EidoOriginal(
                 received_at="2026-11-21T13:40:07.125000Z",
@@ -150,7 +150,7 @@ async def list_eido_originals(asked: Asked[IncidentPath, NoParameters]) -> EidoO
     query=NoParameters,
     body=Body(HandOverOrder, examples={"city": {"neighbour": "kota"}}),
     response=HandOver,
-    example=HandOver(notice=UUID("3f0c8f5e-30c8-5e62-9a86-1f5a2f0f6112"), call=None),
+    example=lambda: HandOver(notice=UUID("3f0c8f5e-30c8-5e62-9a86-1f5a2f0f6112"), call=None),
     right=Right.WORK_INCIDENTS,
     problems=(
         problems.INCIDENT_UNKNOWN,
@@ -190,7 +190,7 @@ async def hand_incident_over(sent: SentRequest[IncidentPath, NoParameters, HandO
     query=NoParameters,
     body=Body(EidoDocument, examples={"fire": _EXAMPLE}, limit=DOCUMENT_BYTES),
     response=EidoTaken,
-    example=EidoTaken(incident=UUID(_ID), opened=True),
+    example=lambda: EidoTaken(incident=UUID(_ID), opened=True),
     right=Right.OWN_INCIDENTS,
     problems=(eido_problems.NO_NEIGHBOUR, problems.STORAGE_UNAVAILABLE),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import AsyncGenerator
 from functools import partial
 from typing import Final
@@ -28,12 +29,15 @@ RETRY_MS: Final = 1_000
 
 surface = Surface()
 
-_EXAMPLE: Final = EventText(
-    "retry: 1000\n\n"
-    'id: 5d0c8f5e30c8-1023\nevent: reset\ndata: {"reason":"new"}\n\n'
-    'id: 5d0c8f5e30c8-1024\nevent: operator\ndata: {"kind":"operator","key":"op1","value":null}\n\n'
-    "id: 5d0c8f5e30c8-1024\n\n"
-)
+
+@functools.cache
+def _example() -> EventText:
+    return EventText(
+        "retry: 1000\n\n"
+        'id: 5d0c8f5e30c8-1023\nevent: reset\ndata: {"reason":"new"}\n\n'
+        'id: 5d0c8f5e30c8-1024\nevent: operator\ndata: {"kind":"operator","key":"op1","value":null}\n\n'
+        "id: 5d0c8f5e30c8-1024\n\n"
+    )
 
 
 @surface.get(
@@ -44,7 +48,7 @@ _EXAMPLE: Final = EventText(
     right=Right.LISTEN,
     query=EventQuery,
     response=EventText,
-    example=_EXAMPLE,
+    example=_example,
     problems=(problems.STREAMS_FULL,),
     media_type=EVENTS,
     streams=True,

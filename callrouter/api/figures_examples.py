@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Final
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from callrouter.agencies.scoreboard import (
 )
 from callrouter.agencies.scoreboard_periods import month_period
 from callrouter.api import figures_shown as shown
-from callrouter.api.figures_models import CsvText
+from callrouter.api.figures_models import CsvText, IncidentClocks, MonthlyReportAnswer, RemarkRow, ScoreboardAnswer
 from callrouter.incidents.clocks import Clock, Clocked, Moments, Timed, timed, timed_agency
 from callrouter.incidents.model import Disposition, incident_id
 
@@ -35,9 +36,22 @@ _LINE: Final = Line(
     "damkar", calls=40, answered=32, trunk=3, nobody=4, gone=1, incidents=33, due=33, late=3, clocks=_CLOCKS
 )
 BOARD: Final = Scoreboard(_PERIOD, By.AGENCY, (_LINE,), (_LINE,), (_REMARK,))
-SCOREBOARD: Final = shown.scoreboard(BOARD)
-SCOREBOARD_CSV: Final = CsvText(shown.scoreboard_csv(BOARD).decode())
-REMARK: Final = shown.remark(_REMARK)
+
+
+@functools.cache
+def scoreboard() -> ScoreboardAnswer:
+    return shown.scoreboard(BOARD)
+
+
+@functools.cache
+def scoreboard_csv() -> CsvText:
+    return CsvText(shown.scoreboard_csv(BOARD).decode())
+
+
+@functools.cache
+def remark() -> RemarkRow:
+    return shown.remark(_REMARK)
+
 
 _CALLS: Final = (20, 60, 30, 230, 70, 5, 585)
 REPORTED: Final = MonthlyReport(
@@ -47,8 +61,17 @@ REPORTED: Final = MonthlyReport(
     tuple(Disposed(kind, calls, calls // 10) for kind, calls in zip(Disposition, _CALLS, strict=True)),
     (Refusals(503, "Service Unavailable", 4),),
 )
-MONTHLY: Final = shown.monthly(REPORTED)
-MONTHLY_CSV: Final = CsvText(shown.monthly_csv(REPORTED).decode())
+
+
+@functools.cache
+def monthly() -> MonthlyReportAnswer:
+    return shown.monthly(REPORTED)
+
+
+@functools.cache
+def monthly_csv() -> CsvText:
+    return CsvText(shown.monthly_csv(REPORTED).decode())
+
 
 _MOMENTS: Final = Moments(
     invite=_BEGIN,
@@ -65,6 +88,10 @@ _OF_CALL: Final = Moments(
 )
 _OF_AGENCY: Final = Moments(**{name: getattr(_MOMENTS, name) for name in ("handed", "acknowledged", "on_scene")})
 _AGENCY: Final[Timed] = timed_agency(_OF_AGENCY, ())
-CLOCKS: Final = shown.clocks(
-    Clocked(incident_id(_CALL), timed(_MOMENTS, ()), ((_CALL, timed(_OF_CALL, ())),), (("damkar", _AGENCY),), 0)
-)
+
+
+@functools.cache
+def clocks() -> IncidentClocks:
+    return shown.clocks(
+        Clocked(incident_id(_CALL), timed(_MOMENTS, ()), ((_CALL, timed(_OF_CALL, ())),), (("damkar", _AGENCY),), 0)
+    )

@@ -19,7 +19,7 @@ surface = Surface()
     right=None,
     query=NoParameters,
     response=Alive,
-    example=examples.ALIVE,
+    example=examples.alive,
 )
 async def read_liveness(_asked: Asked[NoParameters, NoParameters]) -> Alive:
     """Answers as long as the service's loop runs, whatever else is broken. For a supervisor that restarts it."""
@@ -34,7 +34,7 @@ async def read_liveness(_asked: Asked[NoParameters, NoParameters]) -> Alive:
     right=None,
     query=NoParameters,
     response=Readiness,
-    example=examples.READY,
+    example=examples.ready,
     problems=(problems.NOT_READY, problems.STORAGE_UNAVAILABLE),
 )
 async def read_readiness(asked: Asked[NoParameters, NoParameters]) -> Readiness:

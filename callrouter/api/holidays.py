@@ -34,7 +34,7 @@ _known: Final[dict[int, HolidayProposal]] = {}
     path_model=NoParameters,
     query=HolidaysQuery,
     response=HolidayProposal,
-    example=examples.HOLIDAYS,
+    example=examples.holidays,
     right=Right.SEE_ROUTING,
     slow=True,
 )

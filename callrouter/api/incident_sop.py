@@ -27,7 +27,7 @@ _OWN: Final = "/api/v1/agency/incidents/{id}/sop"
 _COMMON: Final[dict[str, Any]] = {
     "query": NoParameters,
     "response": IncidentSop,
-    "example": sop_examples.OF_INCIDENT,
+    "example": sop_examples.of_incident,
     "shows": Shows.INCIDENT,
 }
 _PROBLEMS: Final = (problems.INCIDENT_UNKNOWN, problems.STORAGE_UNAVAILABLE)

@@ -23,7 +23,7 @@ surface = Surface()
     right=Right.SEE_CALLS,
     query=IncidentQuery,
     response=IncidentPage,
-    example=examples.PAGE,
+    example=examples.page,
     shows=Seen.LIST,
     problems=(problems.STORAGE_UNAVAILABLE,),
 )
@@ -43,7 +43,7 @@ async def list_incidents(asked: Asked[NoParameters, IncidentQuery]) -> IncidentP
     right=Right.SEE_CALLS,
     query=NoParameters,
     response=Incident,
-    example=examples.INCIDENT,
+    example=examples.incident,
     shows=Seen.INCIDENT,
     tagged=True,
     problems=(problems.INCIDENT_UNKNOWN, problems.STORAGE_UNAVAILABLE),

@@ -26,7 +26,7 @@ SHOWN = 1_000
     right=Right.SEE_CALLS,
     query=SetAsideQuery,
     response=SetAsideLines,
-    example=examples.SET_ASIDE,
+    example=examples.set_aside,
     shows=Seen.LIST,
     problems=(problems.STORAGE_UNAVAILABLE,),
 )

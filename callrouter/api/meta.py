@@ -17,7 +17,9 @@ surface = Surface()
     right=None,
     query=NoParameters,
     response=OpenApiDocument,
-    example=OpenApiDocument({"openapi": "3.1.0", "info": {"title": "callrouter", "version": "0.1.0"}, "paths": {}}),
+    example=lambda: OpenApiDocument(
+        {"openapi": "3.1.0", "info": {"title": "callrouter", "version": "0.1.0"}, "paths": {}}
+    ),
 )
 async def read_openapi(asked: Asked[NoParameters, NoParameters]) -> Answered[OpenApiDocument]:
     """Returns this description (OpenAPI 3.1), made from the declarations that serve the requests."""
@@ -33,7 +35,7 @@ async def read_openapi(asked: Asked[NoParameters, NoParameters]) -> Answered[Ope
     right=None,
     query=DocsQuery,
     response=HtmlPage,
-    example=HtmlPage("<!doctype html>"),
+    example=lambda: HtmlPage("<!doctype html>"),
     media_type=HTML,
 )
 async def read_docs(asked: Asked[NoParameters, DocsQuery]) -> Answered[HtmlPage]:

@@ -22,7 +22,7 @@ surface = Surface()
     right=Right.SEE_CALLS,
     query=NoParameters,
     response=MetricsText,
-    example=MetricsText('callrouter_calls{stage="talking"} 3.0\n'),
+    example=lambda: MetricsText('callrouter_calls{stage="talking"} 3.0\n'),
     media_type=TEXT,
 )
 async def read_metrics(asked: Asked[NoParameters, NoParameters]) -> Answered[MetricsText]:

@@ -39,24 +39,29 @@ Moment = Annotated[
 
 
 class Answer(BaseModel):
-    """A part of an answer."""
+    """A part of an answer. What checks it is made when the first one is: most are never asked for."""
 
     # Inputs are hidden, for a failure to build one is logged, and they are people's names and numbers.
     model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, validate_by_name=True, serialize_by_alias=True
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        validate_by_name=True,
+        serialize_by_alias=True,
+        defer_build=True,
     )
 
 
 class Parameters(BaseModel):
     """The parameters of a request; one that is not declared is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Sent(BaseModel):
     """The body of a request; a member that is not declared is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
 
 class NoParameters(Parameters):

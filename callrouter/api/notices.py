@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -33,20 +34,24 @@ surface = Surface()
 
 _WAITING = frozenset({NoticeState.QUEUED, NoticeState.SENDING})
 _SECRET = "/api/v1/agencies/{key}/notices/{contact}/secret"  # noqa: S105 (a path)
-_ROW = NoticeRow(
-    id=UUID("3f0c8f5e-30c8-5e62-9a86-1f5a2f0f6112"),
-    incident=UUID("8a0f0f6e-5d0c-5f5e-9a86-1f5a2f0f6112"),
-    agency="damkar",
-    contact="sistem",
-    channel=Channel.WEBHOOK,
-    target="https://10.1.2.3/112",
-    state=NoticeState.QUEUED,
-    tries=0,
-    created_at="2026-11-21T13:40:07.125000Z",
-    next_at="2026-11-21T13:40:07.125000Z",
-    settled_at=None,
-    last_error=None,
-)
+
+
+@functools.cache
+def _row_example() -> NoticeRow:
+    return NoticeRow(
+        id=UUID("3f0c8f5e-30c8-5e62-9a86-1f5a2f0f6112"),
+        incident=UUID("8a0f0f6e-5d0c-5f5e-9a86-1f5a2f0f6112"),
+        agency="damkar",
+        contact="sistem",
+        channel=Channel.WEBHOOK,
+        target="https://10.1.2.3/112",
+        state=NoticeState.QUEUED,
+        tries=0,
+        created_at="2026-11-21T13:40:07.125000Z",
+        next_at="2026-11-21T13:40:07.125000Z",
+        settled_at=None,
+        last_error=None,
+    )
 
 
 @surface.get(
@@ -56,7 +61,7 @@ _ROW = NoticeRow(
     path_model=NoParameters,
     query=NoticeQuery,
     response=NoticePage,
-    example=NoticePage(items=[_ROW], next=cursor.encode_place(SORT, 1, str(_ROW.id))),
+    example=lambda: NoticePage(items=[_row_example()], next=cursor.encode_place(SORT, 1, str(_row_example().id))),
     right=Right.WORK_INCIDENTS,
     problems=(problems.STORAGE_UNAVAILABLE,),
 )
@@ -82,7 +87,7 @@ async def list_notices(asked: Asked[NoParameters, NoticeQuery]) -> NoticePage:
     path_model=NoticePath,
     query=NoParameters,
     response=NoticeRow,
-    example=_ROW,
+    example=_row_example,
     right=Right.SUPERVISE,
     problems=(notice_problems.NOTICE_UNKNOWN, notice_problems.NOTICE_NOT_DEAD, problems.STORAGE_UNAVAILABLE),
 )

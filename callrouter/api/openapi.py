@@ -264,7 +264,7 @@ def _success(operation: AnyOperation) -> dict[str, Any]:
     if operation.response is not None:
         content: dict[str, Any] = {"schema": {"$ref": _REFS.format(model=operation.response.__name__)}}
         if operation.example is not None:
-            content["examples"] = {"example": {"value": operation.example.model_dump(mode="json")}}
+            content["examples"] = {"example": {"value": operation.example().model_dump(mode="json")}}
         answer["content"] = {operation.media_type: content}
     if operation.tagged:
         headers["ETag"] = {"$ref": "#/components/headers/ETag"}

@@ -151,6 +151,7 @@ class Operation(Generic[P, Q, R]):
 
     right:    what who asks needs; None: open to all
     response: None: the answer has no content
+    example:  makes a response for the description; the service, which hardly ever describes itself, makes none
     tagged:   the answer has an ETag (and a GET takes If-None-Match)
     guarded:  If-Match is required
     slow:     it may take Limits.slow_deadline_s
@@ -167,7 +168,7 @@ class Operation(Generic[P, Q, R]):
     path_model: type[P]
     query_model: type[Q]
     response: type[R] | None
-    example: R | None
+    example: Callable[[], R] | None
     problems: tuple[Kind, ...]
     media_type: str
     handle: Callable[[Any], Awaitable[R | Answered[R] | None]]
@@ -205,7 +206,7 @@ class Surface:
         path_model: type[P],
         query: type[Q],
         response: type[R],
-        example: R | None,
+        example: Callable[[], R] | None,
         right: Right | None,
         problems: tuple[Kind, ...] = (),
         media_type: str = JSON,
@@ -247,7 +248,7 @@ class Surface:
         path_model: type[P],
         query: type[Q],
         response: type[R] | None,
-        example: R | None,
+        example: Callable[[], R] | None,
         right: Right,
         problems: tuple[Kind, ...] = (),
         status: HTTPStatus = HTTPStatus.OK,
@@ -290,7 +291,7 @@ class Surface:
         query: type[Q],
         body: Body[B],
         response: type[R] | None,
-        example: R | None,
+        example: Callable[[], R] | None,
         right: Right,
         problems: tuple[Kind, ...] = (),
         status: HTTPStatus = HTTPStatus.OK,
@@ -325,7 +326,7 @@ class Surface:
 
     def _declare(
         self, method: Method, path: str, tag: str, summary: Bilingual, path_model: type[P], query: type[Q],
-        response: type[R] | None, example: R | None, right: Right | None, problems: tuple[Kind, ...],
+        response: type[R] | None, example: Callable[[], R] | None, right: Right | None, problems: tuple[Kind, ...],
         *, name: str, description: str, media_type: str = JSON, **more: Any,
     ) -> Callable[[Callable[[Any], Awaitable[Any]]], Callable[[Any], Awaitable[Any]]]:  # fmt: skip
         def declare(handle: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:

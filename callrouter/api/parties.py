@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -80,13 +81,17 @@ class PassOnOrder(Sent):
         return self
 
 
-_ROW: Final = PartyRow(
-    id=UUID("3f0c8f5e-30c8-4e62-9a86-1f5a2f0f6112"),
-    agency="damkar",
-    contact="piket",
-    state=PartyState.RINGING,
-    since="2026-11-21T13:40:07.125000Z",
-)
+@functools.cache
+def _row_example() -> PartyRow:
+    return PartyRow(
+        id=UUID("3f0c8f5e-30c8-4e62-9a86-1f5a2f0f6112"),
+        agency="damkar",
+        contact="piket",
+        state=PartyState.RINGING,
+        since="2026-11-21T13:40:07.125000Z",
+    )
+
+
 _OF_CALL: Final = (
     problems.CALL_UNKNOWN,
     kinds.NOT_TALKING,
@@ -131,7 +136,7 @@ def refusing(at: str = "/agency") -> Iterator[None]:
     path_model=CallPath,
     query=NoParameters,
     response=PartyList,
-    example=PartyList(items=[_ROW]),
+    example=lambda: PartyList(items=[_row_example()]),
     right=Right.SEE_CALLS,
     problems=(problems.CALL_UNKNOWN, problems.STORAGE_UNAVAILABLE),
 )
@@ -150,7 +155,7 @@ async def list_parties(asked: Asked[CallPath, NoParameters]) -> PartyList:
     path_model=CallPath,
     body=Body(PartyOrder, examples={"fire": {"agency": "damkar"}}),
     response=PartyRow,
-    example=_ROW,
+    example=_row_example,
     status=HTTPStatus.CREATED,
     problems=(kinds.PARTY_THERE, kinds.TOO_MANY_PARTIES, problems.STORAGE_UNAVAILABLE, *_OF_CALL),
     **_ACT,

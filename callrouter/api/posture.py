@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Final
 
 from callrouter.access.model import Right
@@ -21,27 +22,33 @@ surface = Surface()
 
 _PATH: Final = "/api/v1/posture"
 _BEGIN: Final = 1_795_267_207_125_000
-_EXAMPLE: Final = PostureNow(
-    posture=Posture.RED,
-    since=moment(_BEGIN),
-    by_rate=Posture.YELLOW,
-    by_hand=PostureByHand(
+
+
+@functools.cache
+def _example() -> PostureNow:
+    return PostureNow(
         posture=Posture.RED,
-        reason="Gempa besar",
-        by="supervisor-1 (supervisor)",
-        at=moment(_BEGIN),
-        until=moment(_BEGIN + 3_600_000_000),
-    ),
-    calls=21,
-    usual=6.5,
-)
+        since=moment(_BEGIN),
+        by_rate=Posture.YELLOW,
+        by_hand=PostureByHand(
+            posture=Posture.RED,
+            reason="Gempa besar",
+            by="supervisor-1 (supervisor)",
+            at=moment(_BEGIN),
+            until=moment(_BEGIN + 3_600_000_000),
+        ),
+        calls=21,
+        usual=6.5,
+    )
+
+
 _ORDER: Final = {"posture": "red", "reason": "Gempa besar", "until": "2026-11-21T18:00:00Z"}
 _ANSWER: Final[dict[str, Any]] = {
     "tag": "supervision",
     "path_model": NoParameters,
     "query": NoParameters,
     "response": PostureNow,
-    "example": _EXAMPLE,
+    "example": _example,
     "problems": (problems.STORAGE_UNAVAILABLE, problems.OUT_OF_ORDER),
 }
 

@@ -13,7 +13,7 @@ from callrouter.api import (
     refusals,
     supervision_problems,
 )
-from callrouter.api.desk_examples import FINDING
+from callrouter.api.desk_examples import finding
 from callrouter.api.kinds import Kind
 from callrouter.api.problems import ApiProblem, Fault, problem_model
 from callrouter.bilingual import Bilingual
@@ -151,5 +151,5 @@ def _members(kind: Kind) -> dict[str, Any]:
         use = {"where": "draft", "user": "routes/fire", "pointer": "/routing/routes/0/steps/0/targets/0"}
         return {"uses": [use]}
     if kind is refusals.NOT_VERIFIED:
-        return {"findings": [FINDING]}
+        return {"findings": [finding()]}
     return {}

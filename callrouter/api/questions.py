@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from datetime import UTC, datetime
 
 from callrouter.access.model import Right
@@ -25,57 +26,65 @@ surface = Surface()
 _PROBLEMS = (refusals.VERSION_UNKNOWN, problems.STORAGE_UNAVAILABLE, problems.OUT_OF_ORDER)
 _AT = datetime(2026, 11, 21, 13, 40, 7, tzinfo=UTC)
 _FACTS = Facts(origin=Origin.CITIZEN, choice=Choice.NONE, category="fire", trunk="telco")
-_EXPLAINED = models.ExplainAnswer(
-    facts=_FACTS,
-    at=_AT,
-    version=12,
-    winner="fire",
-    sentence="fire wins: of the routes that apply, its priority (500) is the highest",
-    notes=[],
-    routes=[
-        models.ConsideredRoute(
-            key="fire",
-            priority=500,
-            applies=True,
-            standing=Standing.WON,
-            reasons=[
-                models.ReasonRow(
-                    name="category",
-                    wanted="fire",
-                    actual="fire",
-                    held=True,
-                    sentence="category: wanted fire; this call: fire; holds",
-                )
-            ],
-            sentence="fire wins: of the routes that apply, its priority (500) is the highest",
-        )
-    ],
-    plan=[
-        models.PlannedStep(kind="dial", who="damkar/posko", at_s=0, worst_s=30, outcome="busy"),
-        models.PlannedStep(kind="ringgroup", who="operators", at_s=30, worst_s=33, outcome="talk"),
-        models.PlannedStep(kind="record", who="record_message", at_s=63, worst_s=73, outcome=None),
-    ],
-    ended_by="talk",
-    ending="the caller talks with operators",
-)
-_REPLAYED = models.ReplayAnswer(
-    calls=120,
-    same=119,
-    moved=1,
-    newly_unoffered=0,
-    unknown_category=0,
-    unreadable=0,
-    ways=[models.WayRow(before="damkar/posko > operators", after="operators", calls=1)],
-    examples=[
-        models.MovedCall(
-            call="5d0c8f5e-30c8-4e62-9a86-1f5a2f0f6112",
-            at=moment(1_795_267_207_125_000),
-            category="fire",
-            before="damkar/posko > operators",
-            after="operators",
-        )
-    ],
-)
+
+
+@functools.cache
+def _explained_example() -> models.ExplainAnswer:
+    return models.ExplainAnswer(
+        facts=_FACTS,
+        at=_AT,
+        version=12,
+        winner="fire",
+        sentence="fire wins: of the routes that apply, its priority (500) is the highest",
+        notes=[],
+        routes=[
+            models.ConsideredRoute(
+                key="fire",
+                priority=500,
+                applies=True,
+                standing=Standing.WON,
+                reasons=[
+                    models.ReasonRow(
+                        name="category",
+                        wanted="fire",
+                        actual="fire",
+                        held=True,
+                        sentence="category: wanted fire; this call: fire; holds",
+                    )
+                ],
+                sentence="fire wins: of the routes that apply, its priority (500) is the highest",
+            )
+        ],
+        plan=[
+            models.PlannedStep(kind="dial", who="damkar/posko", at_s=0, worst_s=30, outcome="busy"),
+            models.PlannedStep(kind="ringgroup", who="operators", at_s=30, worst_s=33, outcome="talk"),
+            models.PlannedStep(kind="record", who="record_message", at_s=63, worst_s=73, outcome=None),
+        ],
+        ended_by="talk",
+        ending="the caller talks with operators",
+    )
+
+
+@functools.cache
+def _replayed_example() -> models.ReplayAnswer:
+    return models.ReplayAnswer(
+        calls=120,
+        same=119,
+        moved=1,
+        newly_unoffered=0,
+        unknown_category=0,
+        unreadable=0,
+        ways=[models.WayRow(before="damkar/posko > operators", after="operators", calls=1)],
+        examples=[
+            models.MovedCall(
+                call="5d0c8f5e-30c8-4e62-9a86-1f5a2f0f6112",
+                at=moment(1_795_267_207_125_000),
+                category="fire",
+                before="damkar/posko > operators",
+                after="operators",
+            )
+        ],
+    )
 
 
 @surface.send(
@@ -97,7 +106,7 @@ _REPLAYED = models.ReplayAnswer(
         },
     ),
     response=models.ExplainAnswer,
-    example=_EXPLAINED,
+    example=_explained_example,
     right=Right.SEE_ROUTING,
     slow=True,
     problems=_PROBLEMS,
@@ -125,7 +134,7 @@ async def explain_call(sent: Sent[NoParameters, NoParameters, models.ExplainOrde
         examples={"a day": {"on": "draft", "from": "2026-11-20T00:00:00Z", "to": "2026-11-21T00:00:00Z"}},
     ),
     response=models.ReplayAnswer,
-    example=_REPLAYED,
+    example=_replayed_example,
     right=Right.SEE_ROUTING,
     slow=True,
     problems=_PROBLEMS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from base64 import b64encode
 from pathlib import Path
 from uuid import UUID
@@ -37,19 +38,23 @@ _PROBLEMS = (problems.STORAGE_UNAVAILABLE,)
 _OF_ONE = (*_PROBLEMS, problems.RECORDING_UNKNOWN)
 _NO_FILE = Bilingual("berkasnya tidak ditemukan", "its file is not found")
 _NO_DISK = Bilingual("disk tidak menjawab", "the disk does not answer")
-_ROW = RecordingRow(
-    id=UUID("0b2f7d3e-9a43-5d0e-8f58-6b2f6f3c0e61"),
-    call=UUID("5d0c8f5e-30c8-4e62-9a86-1f5a2f0f6112"),
-    incident=UUID("8a0f0f6e-5d0c-5f5e-9a86-1f5a2f0f6112"),
-    kind=RecordingKind.TALK,
-    begun_at="2026-11-21T13:40:07.125000Z",
-    ended_at="2026-11-21T13:40:27.125000Z",
-    bytes=320_044,
-    sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-    state=RecordingState.KEPT,
-    why=None,
-    keep_until="2027-02-19T13:40:07.125000Z",
-)
+
+
+@functools.cache
+def _row_example() -> RecordingRow:
+    return RecordingRow(
+        id=UUID("0b2f7d3e-9a43-5d0e-8f58-6b2f6f3c0e61"),
+        call=UUID("5d0c8f5e-30c8-4e62-9a86-1f5a2f0f6112"),
+        incident=UUID("8a0f0f6e-5d0c-5f5e-9a86-1f5a2f0f6112"),
+        kind=RecordingKind.TALK,
+        begun_at="2026-11-21T13:40:07.125000Z",
+        ended_at="2026-11-21T13:40:27.125000Z",
+        bytes=320_044,
+        sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        state=RecordingState.KEPT,
+        why=None,
+        keep_until="2027-02-19T13:40:07.125000Z",
+    )
 
 
 @surface.get(
@@ -60,7 +65,7 @@ _ROW = RecordingRow(
     right=Right.HEAR_RECORDINGS,
     query=RecordingQuery,
     response=RecordingList,
-    example=RecordingList(items=[_ROW]),
+    example=lambda: RecordingList(items=[_row_example()]),
     shows=Seen.RECORDINGS,
     problems=_PROBLEMS,
 )
@@ -81,7 +86,7 @@ async def list_recordings(asked: Asked[NoParameters, RecordingQuery]) -> Recordi
     right=Right.HEAR_RECORDINGS,
     query=NoParameters,
     response=RecordingRow,
-    example=_ROW,
+    example=_row_example,
     shows=Seen.RECORDINGS,
     problems=_OF_ONE,
 )
@@ -98,7 +103,7 @@ async def read_recording(asked: Asked[RecordingPath, NoParameters]) -> Recording
     right=Right.HEAR_RECORDINGS,
     query=NoParameters,
     response=RecordingVerdict,
-    example=RecordingVerdict(intact=True, sha256=_ROW.sha256, found=_ROW.sha256),
+    example=lambda: RecordingVerdict(intact=True, sha256=_row_example().sha256, found=_row_example().sha256),
     slow=True,
     problems=(*_OF_ONE, problems.RECORDING_GONE),
 )
@@ -121,7 +126,7 @@ async def verify_recording(asked: Asked[RecordingPath, NoParameters]) -> Recordi
     right=Right.HEAR_RECORDINGS,
     query=NoParameters,
     response=Sound,
-    example=Sound("RIFF\u2026WAVEfmt \u2026"),
+    example=lambda: Sound("RIFF\u2026WAVEfmt \u2026"),
     media_type=AUDIO,
     problems=(*_OF_ONE, problems.RECORDING_GONE),
 )

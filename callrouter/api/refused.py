@@ -21,7 +21,7 @@ surface = Surface()
     right=Right.SEE_CALLS,
     query=RefusedQuery,
     response=RefusedCalls,
-    example=examples.REFUSED,
+    example=examples.refused,
     shows=Seen.LIST,
     problems=(problems.STORAGE_UNAVAILABLE,),
 )

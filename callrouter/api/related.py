@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -67,33 +68,37 @@ class RelatedList(Answer):
     items: list[RelatedIncident] = Field(description="The suggestions, the likeliest first.")
 
 
-_EXAMPLE: Final = RelatedList(
-    items=[
-        RelatedIncident(
-            id=examples.ROW.id,
-            number=examples.ROW.number,
-            state=IncidentState.WITH_AGENCY,
-            category="kebakaran",
-            area="35.07.13",
-            place="Jl. Merdeka 12",
-            opened_at=examples.ROW.opened_at,
-            score=65,
-            terms=[
-                RelatedTerm(
-                    term=TermName.CATEGORY,
-                    points=20,
-                    why=RelatedWhy(id="kategori sama: kebakaran", en="same category: kebakaran"),
-                ),
-                RelatedTerm(
-                    term=TermName.AREA,
-                    points=25,
-                    why=RelatedWhy(id="wilayah sama: 35.07.13", en="same area: 35.07.13"),
-                ),
-                RelatedTerm(term=TermName.TIME, points=20, why=RelatedWhy(id="selisih 4 menit", en="4 min apart")),
-            ],
-        )
-    ]
-)
+@functools.cache
+def _example() -> RelatedList:
+    return RelatedList(
+        items=[
+            RelatedIncident(
+                id=examples.row().id,
+                number=examples.row().number,
+                state=IncidentState.WITH_AGENCY,
+                category="kebakaran",
+                area="35.07.13",
+                place="Jl. Merdeka 12",
+                opened_at=examples.row().opened_at,
+                score=65,
+                terms=[
+                    RelatedTerm(
+                        term=TermName.CATEGORY,
+                        points=20,
+                        why=RelatedWhy(id="kategori sama: kebakaran", en="same category: kebakaran"),
+                    ),
+                    RelatedTerm(
+                        term=TermName.AREA,
+                        points=25,
+                        why=RelatedWhy(id="wilayah sama: 35.07.13", en="same area: 35.07.13"),
+                    ),
+                    RelatedTerm(
+                        term=TermName.TIME, points=20, why=RelatedWhy(id="selisih 4 menit", en="4 min apart")
+                    ),
+                ],
+            )
+        ]
+    )
 
 
 @surface.get(
@@ -103,7 +108,7 @@ _EXAMPLE: Final = RelatedList(
     path_model=IncidentPath,
     query=RelatedQuery,
     response=RelatedList,
-    example=_EXAMPLE,
+    example=_example,
     right=Right.SEE_CALLS,
     shows=Seen.LIST,
     problems=(problems.INCIDENT_UNKNOWN, problems.STORAGE_UNAVAILABLE),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Final
 
 from callrouter.publishing.model import DraftSettings
@@ -109,7 +110,11 @@ def entry(kind: Kind) -> Value:
     return MODELS[kind].model_validate(DATA[kind])
 
 
-SETTINGS: Final = DraftSettings.model_validate(SETTINGS_DATA)
+@functools.cache
+def settings() -> DraftSettings:
+    return DraftSettings.model_validate(SETTINGS_DATA)
+
+
 TABLE_DATA: Final[dict[str, Any]] = {
     "schema_version": 1,
     "centre": SETTINGS_DATA["centre"],

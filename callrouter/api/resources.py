@@ -100,7 +100,7 @@ class EntryPath(Parameters):
 
 @functools.cache
 def path_model(spec: Spec) -> type[EntryPath]:
-    key = key_of(resource_examples.entry(spec.kind))
+    key = str(resource_examples.DATA[spec.kind][spec.key_name])
     described = Field(description=f"Its {spec.key_name}.", examples=[key])
     alphabet: Any = AreaCode if spec.kind is Kind.AREAS else Key
     return create_model(f"{spec.model.__name__}Path", __base__=EntryPath, __doc__="Which.", key=(alphabet, described))
@@ -144,7 +144,6 @@ async def _replaced(asked: Asked[EntryPath, Any], spec: Spec, value: Value, revi
 
 def _declare_list(spec: Spec) -> None:
     page = _page_model(spec)
-    example = page(items=[resource_examples.entry(spec.kind)], next=None)
 
     @surface.get(
         spec.path,
@@ -155,7 +154,7 @@ def _declare_list(spec: Spec) -> None:
         path_model=NoParameters,
         query=spec.query,
         response=page,
-        example=example,
+        example=lambda: page(items=[resource_examples.entry(spec.kind)], next=None),
         right=Right.SEE_ROUTING,
     )
     async def list_entries(asked: Asked[NoParameters, Any]) -> BaseModel:
@@ -196,7 +195,7 @@ def _declare_create(spec: Spec) -> None:
         query=NoParameters,
         body=Body(spec.model, examples={"another": resource_examples.OTHER[spec.kind]}),
         response=spec.model,
-        example=resource_examples.entry(spec.kind),
+        example=functools.partial(resource_examples.entry, spec.kind),
         right=Right.EDIT,
         status=HTTPStatus.CREATED,
         tagged=True,
@@ -216,7 +215,7 @@ def _of_change(spec: Spec) -> tuple[ProblemKind, ...]:
 
 def _declare_one(spec: Spec) -> None:
     path, which = f"{spec.path}/{{key}}", path_model(spec)
-    example = resource_examples.entry(spec.kind)
+    example = functools.partial(resource_examples.entry, spec.kind)
     common: dict[str, Any] = {"tag": spec.many.en, "path_model": which, "query": NoParameters}
     change: dict[str, Any] = common | {"right": Right.EDIT, "guarded": True, "slow": spec.kind in DIRECTORY}
     conflicts = (refusals.ENTRY_UNKNOWN, refusals.IN_USE, *_of_change(spec))

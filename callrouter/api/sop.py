@@ -72,7 +72,7 @@ def _found(subject: Subject, version: SopVersion | None) -> SopVersion:
     path_model=NoParameters,
     query=NoParameters,
     response=SopRows,
-    example=sop_examples.ROWS,
+    example=sop_examples.rows,
     problems=_STORE,
     **_READ,
 )
@@ -87,7 +87,7 @@ async def list_sops(asked: Asked[NoParameters, NoParameters]) -> SopRows:
     path_model=SopPath,
     query=NoParameters,
     response=Sop,
-    example=sop_examples.SOP,
+    example=sop_examples.sop,
     tagged=True,
     problems=(refusals.ENTRY_UNKNOWN, *_STORE),
     **_READ,
@@ -105,7 +105,7 @@ async def read_sop(asked: Asked[SopPath, NoParameters]) -> Answered[Sop]:
     path_model=SopPath,
     query=SopVersionsQuery,
     response=SopPage,
-    example=sop_examples.PAGE,
+    example=sop_examples.page,
     problems=_STORE,
     **_READ,
 )
@@ -125,7 +125,7 @@ async def list_sop_versions(asked: Asked[SopPath, SopVersionsQuery]) -> SopPage:
     path_model=SopVersionPath,
     query=NoParameters,
     response=Sop,
-    example=sop_examples.SOP,
+    example=sop_examples.sop,
     problems=(refusals.ENTRY_UNKNOWN, *_STORE),
     **_READ,
 )
@@ -145,7 +145,7 @@ async def read_sop_version(asked: Asked[SopVersionPath, NoParameters]) -> Sop:
     path_model=SopPath,
     body=Body(SopOrder, examples={"fire": sop_examples.ORDER}),
     response=Sop,
-    example=sop_examples.SOP,
+    example=sop_examples.sop,
     guarded=True,
     tagged=True,
     problems=(refusals.ENTRY_UNKNOWN, *_STORE),
@@ -191,7 +191,7 @@ async def withdraw_sop(asked: Asked[SopPath, NoParameters]) -> None:
     path_model=NoParameters,
     body=Body(SopFile, examples={"file": sop_examples.FILE}, limit=FILE_BYTES),
     response=SopRows,
-    example=sop_examples.ROWS,
+    example=sop_examples.rows,
     problems=_STORE,
     **_EDIT,
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Final
 
 from callrouter.api import examples, sop_shapes
 from callrouter.api.cursor import encode
-from callrouter.api.sop_models import IncidentSop, SopOrder, SopPage, SopRows
+from callrouter.api.sop_models import IncidentSop, Sop, SopOrder, SopPage, SopRows
 from callrouter.bilingual import Bilingual
 from callrouter.incidents.sop import Answered, AskedList, Item, ItemKind, SopVersion, Subject, SubjectKind, When
 
@@ -38,11 +39,29 @@ ORDER: Final[dict[str, Any]] = SopOrder(
     title=sop_shapes.whole(_FIRE).title, items=tuple(sop_shapes.whole(_FIRE).items)
 ).model_dump(mode="json")
 FILE: Final[dict[str, Any]] = {"sop": [{"kind": "categories", "key": "kebakaran", **ORDER}]}
-ROWS: Final = SopRows(items=[sop_shapes.row(_FIRE)])
-SOP: Final = sop_shapes.whole(_FIRE)
-PAGE: Final = SopPage(items=[SOP], next=encode(3))
+
+
+@functools.cache
+def rows() -> SopRows:
+    return SopRows(items=[sop_shapes.row(_FIRE)])
+
+
+@functools.cache
+def sop() -> Sop:
+    return sop_shapes.whole(_FIRE)
+
+
+@functools.cache
+def page() -> SopPage:
+    return SopPage(items=[sop()], next=encode(3))
+
+
 ANSWERS: Final[dict[str, Any]] = {"answers": {"trapped": True, "floors": 2}}
-OF_INCIDENT: Final[IncidentSop] = sop_shapes.of_incident(
-    examples.ROW.id,
-    [AskedList(_FIRE, answers={"trapped": Answered(value=True, at=_AT, by="op1 (operator)")}, version=1)],
-)
+
+
+@functools.cache
+def of_incident() -> IncidentSop:
+    return sop_shapes.of_incident(
+        examples.row().id,
+        [AskedList(_FIRE, answers={"trapped": Answered(value=True, at=_AT, by="op1 (operator)")}, version=1)],
+    )

@@ -31,7 +31,7 @@ _SUBJECTS = {Role.OPERATOR: Kind.OPERATORS, Role.AGENCY: Kind.AGENCIES}
     path_model=NoParameters,
     query=NoParameters,
     response=TokenList,
-    example=examples.TOKENS,
+    example=examples.tokens,
     right=Right.TOKENS,
     problems=_PROBLEMS,
 )
@@ -55,7 +55,7 @@ async def list_tokens(asked: Asked[NoParameters, NoParameters]) -> TokenList:
         },
     ),
     response=IssuedToken,
-    example=examples.ISSUED,
+    example=examples.issued,
     right=Right.TOKENS,
     status=HTTPStatus.CREATED,
     problems=_PROBLEMS,

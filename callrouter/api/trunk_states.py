@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from pydantic import Field
 
 from callrouter.access.model import Right
@@ -30,7 +32,9 @@ class TrunkStateList(Answer):
     items: list[TrunkStateRow] = Field(description="The trunks of which something is known, by key.")
 
 
-_EXAMPLE = TrunkStateList(items=[TrunkStateRow(trunk="telkom", reachable=True, since="2026-11-21T13:40:07.125000Z")])
+@functools.cache
+def _example() -> TrunkStateList:
+    return TrunkStateList(items=[TrunkStateRow(trunk="telkom", reachable=True, since="2026-11-21T13:40:07.125000Z")])
 
 
 @surface.get(
@@ -41,7 +45,7 @@ _EXAMPLE = TrunkStateList(items=[TrunkStateRow(trunk="telkom", reachable=True, s
     right=Right.SEE_CALLS,
     query=NoParameters,
     response=TrunkStateList,
-    example=_EXAMPLE,
+    example=_example,
 )
 async def list_trunk_states(asked: Asked[NoParameters, NoParameters]) -> TrunkStateList:
     """Returns whether the other side of each trunk answers, as far as the PBX asks it (`qualify_s` of the trunk). A

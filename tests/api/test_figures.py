@@ -170,7 +170,7 @@ async def test_month_that_is_none_is_refused(client: Client, month: str) -> None
 
 
 async def test_clocks_are_shown_raw_with_their_intervals(client: Client, figures: FakeFigures) -> None:
-    incident = examples.CLOCKS.incident
+    incident = examples.clocks().incident
     at = 1_795_267_207_000_000
     figures.found[incident] = Clocked(incident, timed(Moments(invite=at, human=at + 8_200_125), ()), (), (), 0)
     reply = await client.ask(f"/api/v1/incidents/{incident}/clocks")
@@ -182,7 +182,7 @@ async def test_clocks_are_shown_raw_with_their_intervals(client: Client, figures
 
 
 async def test_incident_that_is_not_there_has_no_clocks(client: Client) -> None:
-    reply = await client.ask(f"/api/v1/incidents/{examples.CLOCKS.incident}/clocks")
+    reply = await client.ask(f"/api/v1/incidents/{examples.clocks().incident}/clocks")
     assert (reply.status, reply.json["code"]) == (404, "incident_unknown")
 
 
