@@ -104,9 +104,10 @@ class Neighbours:
         handed = await self._records.hand_over(incident, neighbour, call, words, by)
         if call is not None:
             try:
-                # The caller's plan goes on to our operators where nobody answers there.
-                to = f"g_{neighbour.trunk}"
-                await self._callers.send(call, asker, {"CR_HANDED_OVER": str(incident)}, "callrouter-transfer-to", to)
+                # The caller's plan goes on to our operators where nobody answers there; and another centre to which
+                # he goes later is told nothing of this one's incident (dialplan/hops.conf).
+                told, to = {f"CR_HANDED_OVER_{neighbour.trunk}": str(incident)}, f"g_{neighbour.trunk}"
+                await self._callers.send(call, asker, told, "callrouter-transfer-to", to)
             except PartyRefused as error:  # he left in this moment; or the PBX is away, and he talks on
                 why = str(error) or type(error).__name__
                 log.warning("neighbour.caller_not_passed", call=str(call), why=why)

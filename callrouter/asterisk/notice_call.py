@@ -14,7 +14,7 @@ import structlog
 
 from callrouter.agencies.calling import HEARD, LISTEN_S, Rung
 from callrouter.agencies.notices import Job
-from callrouter.agencies.sending import NotSent, Settled
+from callrouter.agencies.sending import NotSent, Settled, Shown, unnoted
 from callrouter.asterisk.ami import AmiAnswer, AmiEvent, AmiRefused, AmiUnavailable
 from callrouter.asterisk.quoting import UnsafeArgument
 from callrouter.asterisk.variables import EVENT_NOTICE
@@ -56,6 +56,7 @@ class NoticeCalls:
     remove: takes its files away
     wrote:  told that the PBX wrote what became of a call
     ring_s: how long it rings
+    shown:  told of each try before anything of it goes out
     """
 
     hands: Hands
@@ -63,6 +64,7 @@ class NoticeCalls:
     remove: Callable[[Sequence[Path]], None]
     wrote: Callable[[], None]
     ring_s: int
+    shown: Shown = unnoted
     _waiting: dict[UUID, asyncio.Future[Rung]] = field(default_factory=dict)
 
     async def send(self, job: Job) -> None:
@@ -72,6 +74,7 @@ class NoticeCalls:
         target = _TARGET.fullmatch(job.notice.target)
         if target is None:
             raise NotSent("its target is no number on a trunk", certain=True)
+        await self.shown(job)
         try:
             speech = await asyncio.to_thread(self.speech, job)
         except (OperatorError, OSError) as error:

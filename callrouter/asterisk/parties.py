@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol
+from dataclasses import replace
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import structlog
 
 from callrouter.asterisk.ami import AmiAnswer, AmiEvent, AmiRefused, AmiUnavailable
+from callrouter.asterisk.party_legs import Hands, Leg, dialled, digits, listed, target_of
 from callrouter.asterisk.plan_codec import dial_step
 from callrouter.asterisk.variables import EVENT_PARTY, TRUNK_PREFIX
 from callrouter.calls.board import Board
@@ -35,7 +36,7 @@ from callrouter.calls.parties import (
     TooManyParties,
 )
 from callrouter.calls.ports import CallJoined, Clock, Writer
-from callrouter.routing.directory import Agency, Contact, Directory
+from callrouter.routing.directory import Directory
 from callrouter.routing.plan import Dial, Target
 
 log = structlog.get_logger(__name__)
@@ -44,28 +45,6 @@ MAX_CALLS: Final = 500
 """Calls whose parties are followed at once."""
 BEGUN_S: Final = 3.0
 """The PBX tells within this that it begins to ring (3 ms, measured)."""
-VARIABLES: Final = ("CR_PARTY_ID", "CR_PARTY_CALL", "CR_PARTY_TO", "CR_P")
-"""Asked of every channel at a login."""
-READ_AT_ONCE: Final = 50
-"""Channels of the list that are read before others of the loop have their turn."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Leg:
-    """A channel of a party, as the PBX lists it."""
-
-    party: UUID
-    call: UUID
-    to: str
-    channel: str
-    rings: bool
-
-
-class Hands(Protocol):
-    """The link of the user that moves calls (callrouter.asterisk.ami.AmiLink)."""
-
-    async def action(self, name: str, **fields: Any) -> AmiAnswer:
-        """Send an action. Raises AmiUnavailable, AmiRefused."""
 
 
 class Parties:
@@ -111,7 +90,7 @@ class Parties:
     async def add(self, call: UUID, agency: str, contact: str | None, by: Asker) -> Party:
         """Have an agency rung and, when it answers, brought into the talk."""
         self._talk(call, by)
-        target = self._target(agency, contact)
+        target = target_of(self._directory(), agency, contact)
         lock = self._one.setdefault(call, asyncio.Lock())
         async with lock:  # the dialplan numbers the parties of a call: one at a time
             live = self._talk(call, by)
@@ -139,7 +118,7 @@ class Parties:
                 raise NoSuchTarget(operator)
             step = f"operator,{operator},{self._ring_s}"
         else:
-            step = dial_step(Dial((self._target(agency, None),), self._ring_s, announce=False))
+            step = dial_step(Dial((target_of(self._directory(), agency, None),), self._ring_s, announce=False))
         await self.send(call, by, {"CR_STEP_TO": step}, "callrouter-transferred", "s")
         log.info("call.passed_on_by_rest", call=str(call), to=agency or operator)
 
@@ -191,7 +170,7 @@ class Parties:
         """Learn which parties there are. Raises AmiUnavailable, AmiRefused."""
         newer = self._newer = set()
         try:
-            found = await self._listed()
+            found = await listed(self._hands)
         finally:
             self._newer = None
         for leg in found.values():
@@ -201,17 +180,7 @@ class Parties:
             for party in set(there) - set(found) - newer:
                 self._gone(call, party)
 
-    async def _listed(self) -> dict[UUID, _Leg]:
-        status = await self._hands.action("Status", listing="StatusComplete", Variables=",".join(VARIABLES))
-        found: dict[UUID, _Leg] = {}
-        for n, event in enumerate(status.events, 1):
-            if (leg := _leg_of(event)) is not None and (leg.party not in found or not leg.rings):
-                found[leg.party] = leg
-            if n % READ_AT_ONCE == 0:
-                await asyncio.sleep(0)
-        return found
-
-    def _learn(self, leg: _Leg) -> None:
+    def _learn(self, leg: Leg) -> None:
         state = PartyState.RINGING if leg.rings else PartyState.TALKING
         self._keep(leg.call, leg.party, leg.to, state, leg.channel)
         if not leg.rings:
@@ -240,7 +209,7 @@ class Parties:
                 Exten="join",
                 Priority="1",
                 Timeout=str((self._ring_s + 30) * 1000),
-                CallerID=f"<{_dialled(live.number)}>",
+                CallerID=f"<{dialled(live.number)}>",
                 Variable=[
                     f"__CR_PARTY_ID={party}",
                     f"__CR_PARTY_OF={channel}",
@@ -250,7 +219,7 @@ class Parties:
                     f"CR_PARTY_S={self._ring_s}",
                     f"CR_PARTY_MAX={target.max_calls}",
                     f"__CR_PARTY_ABOUT={live.category}",
-                    f"__CR_HOPS={_digits(hops.fields.get('Value', ''))}",
+                    f"__CR_HOPS={digits(hops.fields.get('Value', ''))}",
                 ],
             )
             async with asyncio.timeout(BEGUN_S):
@@ -290,14 +259,6 @@ class Parties:
         if not by.supervises and not (by.operator and by.operator in live.with_whom):
             raise NotYours(live.call)
 
-    def _target(self, agency: str, contact: str | None) -> Target:
-        directory = self._directory()
-        found = next((one for one in directory.agencies if one.key == agency and one.enabled), None)
-        point = None if found is None else _contact(found, contact, directory)
-        if point is None:
-            raise NoSuchTarget(f"{agency}/{contact}" if contact else agency)
-        return Target(agency, point.key, point.trunk, point.number, point.confirm, point.max_calls)
-
     def _keep(self, call: UUID, party: UUID, to: str, state: PartyState, leg: str) -> None:
         there = self._calls.get(call, {})
         known = there.get(party)
@@ -319,42 +280,3 @@ class Parties:
             self._calls.pop(call, None)
         if begun := self._begun.get(party):
             begun.set()
-
-
-def _leg_of(event: AmiEvent) -> _Leg | None:
-    """Return the party whose channel a line of the PBX's list tells of; None: it is no party's."""
-    values = dict(text.partition("=")[::2] for text in event.all("Variable"))
-    if not values.get("CR_P", "").isdigit():  # the half that only joins has none
-        return None
-    channel = event.fields.get("Channel", "")
-    try:
-        return _Leg(
-            UUID(values["CR_PARTY_ID"]),
-            UUID(values["CR_PARTY_CALL"]),
-            values["CR_PARTY_TO"],
-            channel,
-            rings=channel.startswith("Local/") or event.fields.get("ChannelStateDesc") != "Up",
-        )
-    except (KeyError, ValueError):
-        return None
-
-
-def _contact(agency: Agency, wanted: str | None, directory: Directory) -> Contact | None:
-    trunks = {trunk.key for trunk in directory.trunks if trunk.usable}
-    return next(
-        (
-            one
-            for one in agency.contacts
-            if one.enabled and one.trunk in trunks and (wanted is None or one.key == wanted)
-        ),
-        None,
-    )
-
-
-def _dialled(number: str) -> str:
-    """Return of a caller's number what can be dialled: the agency sees whose call it is, as in any other."""
-    return "".join(c for c in number if c in "+0123456789")[:32]
-
-
-def _digits(text: str) -> str:
-    return "".join(c for c in text if c in "0123456789")[:2] or "0"

@@ -93,6 +93,7 @@ CONTEXTS: Final = (
     "callrouter-transfer",
     "callrouter-no-transfer",
     "callrouter-transfer-to",
+    "callrouter-transfer-many",
     "callrouter-transferred",
     "callrouter-consult",
     "callrouter-party",

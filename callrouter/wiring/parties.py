@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from callrouter.access.model import Principal, Role
-from callrouter.agencies.neighbour import NeighbourSender, Shown
-from callrouter.agencies.notices import Channel, Job
+from callrouter.agencies.neighbour import NeighbourSender
+from callrouter.agencies.notices import Channel
 from callrouter.asterisk.parties import MAX_CALLS, Parties
-from callrouter.clock import SystemClock, now_us
+from callrouter.clock import SystemClock
 from callrouter.incidents.neighbours import trunks_of
 from callrouter.metrics import Metrics
 from callrouter.neighbours import Neighbours as Desk
-from callrouter.privacy.access_log import AccessLog, Seen
 from callrouter.privacy.masking import WHOLE
 from callrouter.settings import Settings
-from callrouter.storage.access_log import AccessEntries
 from callrouter.storage.database import Database
 from callrouter.storage.incidents import Incidents
 from callrouter.storage.parties import NeighbourTables
@@ -66,7 +63,7 @@ class Neighbours(Group):
                 Incidents(database).detail,
                 lambda detail: self.desk.document(detail, WHOLE),
                 settings.secrets_dir / "neighbours",
-                noted_in(AccessLog(AccessEntries(database), now_us)),
+                outgoing.shown,
             ),
         )
 
@@ -78,14 +75,3 @@ class Neighbours(Group):
         """Show in how many talks there are more than two, and what came from neighbours."""
         metrics.bound("talks_with_parties", lambda: len(self.parties), MAX_CALLS)
         metrics.counter("calls_joined_with_neighbours", "Calls that came with a document.", lambda: self.desk.joined)
-
-
-def noted_in(access: AccessLog) -> Shown:
-    """Return what notes, before it goes out, that a centre is about to be sent an incident with whole numbers."""
-
-    async def shown(job: Job) -> None:
-        notice = job.notice
-        centre = Principal(notice.agency, Role.AGENCY, notice.agency)
-        await access.now(centre, Seen.HANDOVER, str(notice.incident), f"notice {notice.id}")
-
-    return shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from callrouter.storage.incident_desk import IncidentTables
 from callrouter.storage.incidents import Incidents
 from callrouter.storage.notice_rows import NoticeWriter
 from callrouter.storage.notices import Notices
-from callrouter.wiring.parties import noted_in
+from callrouter.wiring.noted import noted_in
 from tests.api.conftest import Start, session_of
 from tests.api.fakes import Managed
 from tests.api.parties import FakeParties, neighbours, with_neighbour
@@ -37,7 +37,7 @@ from tests.api.support import BEGIN, Client, FakeBoard, call_id
 from tests.api.test_parties import CALL, given_talk
 from tests.databases import migrated_sqlite, sqlite_url  # noqa: F401 - fixtures
 from tests.storage.desks import table
-from tests.unit.agencies.given_notices import given_job
+from tests.unit.agencies.given_notices import SECRET, given_job, receiver
 
 LIST = "/api/v1/incidents"
 EIDO = "/api/v1/eido"
@@ -153,7 +153,7 @@ async def test_incident_is_handed_over_by_the_outbox_with_its_caller_and_the_tim
     path = f"{LIST}/{incident}/handover"
     reply = await centre.ask(Role.OPERATOR, "POST", path, {"neighbour": "damkar", "text": "di seberang"})
     assert (reply.status, reply.json["call"]) == (200, str(CALL))
-    assert centre.pbx.passed == [(CALL, f"callrouter-transfer-to/g_border/{ {'CR_HANDED_OVER': incident} }")]
+    assert centre.pbx.passed == [(CALL, f"callrouter-transfer-to/g_border/{ {'CR_HANDED_OVER_border': incident} }")]
     (notice,) = await Notices(centre.database, centre.writer).page(NoticeFilter())
     assert (str(notice.id), notice.channel, notice.agency) == (reply.json["notice"], Channel.NEIGHBOUR, "damkar")
     assert (notice.target, notice.due_at) == ("http://10.1.2.3/api/v1/eido", None)
@@ -267,24 +267,45 @@ async def test_centre_that_is_sent_whole_numbers_stands_in_the_access_log_for_ea
     access, ticks = AccessEntries(centre.database), count(BEGIN)
     sender = NeighbourSender(
         ("127.0.0.0/8",),
-        no_secret,
+        the_secret,
         Incidents(centre.database).detail,
         lambda found: document(found, "Pusat 112", "pbx1", WHOLE, BEGIN),
         tmp_path,
         noted_in(AccessLog(access, lambda: next(ticks))),
     )
     job = given_job(id=UUID(reply.json["notice"]), incident=incident, agency="damkar")
-    body, _ = await sender.made(job)
-    assert b"+6281200000009" in body
-    await sender.made(job)
+    async with receiver() as there:
+        job = replace(job, notice=replace(job.notice, target=there.url, channel=Channel.NEIGHBOUR))
+        await sender.send(job)
+        await sender.send(job)
     await sender.close()
+    assert [b"+6281200000009" in request for request in there.requests] == [True, True]
     seen = await access.page(AccessFilter(subject=str(incident)))
     assert [(one.who, one.role, one.what) for one in seen] == [("damkar", "agency", "handover")] * 2
     assert seen[0].purpose == f"notice {reply.json['notice']}"
 
 
-async def no_secret(_agency: str, _contact: str) -> str | None:
-    return None
+@pytest.mark.parametrize(
+    ("channel", "contact", "entry"),
+    [
+        (Channel.WEBHOOK, "sistem", ("damkar", "agency", "webhook sistem")),
+        (Channel.EMAIL, "kantor", ("damkar", "agency", "email kantor")),
+        (Channel.PHONE, "lurah", ("damkar", "agency", "phone lurah")),
+        (Channel.SUPERVISOR, "", ("supervisors", "supervisor", "supervisor")),
+    ],
+)
+async def test_who_is_sent_a_notice_stands_in_the_access_log(
+    centre: Centre, channel: Channel, contact: str, entry: tuple[str, str, str]
+) -> None:
+    access, job = AccessEntries(centre.database), given_job(channel=channel, contact=contact)
+    await noted_in(AccessLog(access, lambda: BEGIN))(job)
+    (seen,) = await access.page(AccessFilter(subject=str(job.notice.incident)))
+    assert (seen.who, seen.role, seen.purpose) == (*entry[:2], f"{entry[2]}, notice {job.notice.id}")
+    assert seen.what == "notice"
+
+
+async def the_secret(_agency: str, _contact: str) -> str | None:
+    return SECRET
 
 
 _JSON = st.recursive(

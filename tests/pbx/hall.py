@@ -16,13 +16,14 @@ from tests.pbx.tables import table
 from tests.pbx.test_agency import call_of
 from tests.pbx.wirephone import WireCall, WirePhone
 
-NEIGHBOUR, AGENCY = 2300, 2050
+NEIGHBOUR, AGENCY, COUNTY = 2300, 2050, 2450
 
 
 def with_neighbour() -> dict[str, Any]:
-    """Return a table with a neighbouring centre."""
+    """Return a table with two neighbouring centres."""
     given = table()
-    given["directory"]["trunks"].append({"key": "tetangga", "kind": "neighbour", "host": "127.0.0.40"})
+    for key, host in (("tetangga", "127.0.0.40"), ("kabupaten", "127.0.0.50")):
+        given["directory"]["trunks"].append({"key": key, "kind": "neighbour", "host": host})
     return given
 
 
@@ -38,6 +39,7 @@ class Hall:
     agency: WirePhone
     carrier: WirePhone
     neighbour: WirePhone
+    county: WirePhone
 
     @property
     def phones(self) -> tuple[Softphone, ...]:
@@ -47,7 +49,7 @@ class Hall:
     @property
     def wires(self) -> tuple[WirePhone, ...]:
         """Those that do not."""
-        return (self.op1, self.agency, self.carrier, self.neighbour)
+        return (self.op1, self.agency, self.carrier, self.neighbour, self.county)
 
     def where(self, user: str) -> str:
         """Return an address at the PBX, as Refer-To has it."""
@@ -122,6 +124,7 @@ async def open_hall(folder: Path, **settings: Any) -> AsyncIterator[Hall]:
             await wire(hosts["sipp"], "agency", AGENCY),
             await wire(hosts["seluler"], "0811223344", 600),
             await wire(hosts["tetangga"], "112", NEIGHBOUR),
+            await wire(hosts["kabupaten"], "112", COUNTY),
         )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from bench import digits
+from bench import stream
 from callrouter.prompts.texts import Kind, needed
 from callrouter.routing.table import RoutingTable
 from demo.centre import Centre
@@ -36,6 +36,7 @@ EXPECTED_WARNINGS: Final = (
     "FastAGI failed",
     "PJSIP syntax error",  # a message that is no SIP is dropped
     "app_channelredirect.c: No such channel",  # an agency in a talk left it in the moment when its caller did
+    "Variable 'CR_PARTY",  # the same, between the question for its caller and what is kept on his channel
     "Prodding channel",  # a caller was gone in the moment when he was to be sent silence
     "subscription has invalid topic",  # a channel was gone in the moment when it was transferred
     "has invalid UTF-8 characters",  # a caller's name is not what it should be; it is replaced
@@ -249,7 +250,7 @@ def _more(held: Counter[str], before: Counter[str]) -> dict[str, str]:
 
 def sipp_command(rig: Rig) -> Sequence[str]:
     """Return the words that run the SIPp of the PBX's folder."""
-    return digits.sipp_command(rig.centre.settings.pbx_root)
+    return stream.sipp_command(rig.centre.settings.pbx_root)
 
 
 def unexpected(complaints: list[str]) -> list[str]:

@@ -12,11 +12,11 @@ from itertools import count
 import pytest
 import pytest_asyncio
 
-from demo.softphone import NET_S, Answer, RingOnly
+from demo.softphone import NET_S, Answer, PhoneCall, RingOnly
 from tests.pbx.hall import AGENCY, NEIGHBOUR, Hall, open_hall
 from tests.pbx.rig import CALLER, DAMKAR, OP1, OP2, talk, unexpected, until
 from tests.pbx.test_agency import call_of, longest_silence_s, results
-from tests.pbx.wirephone import WirePhone
+from tests.pbx.wirephone import WireCall, WirePhone
 
 __all__ = ["NEIGHBOUR", "Hall", "hall", "number", "open_hall"]
 """What other halls of transfers are made of."""
@@ -238,6 +238,120 @@ async def test_caller_goes_on_to_an_agency_by_the_colleague_who_was_asked_first(
     incident = await hall.one_incident(number)
     assert results(incident) == [("operators", "talked"), ("op2", "talked"), ("damkar/piket", "talked")]
     assert "|passed=op2|" in (await hall.lines(incident))[1]
+
+
+# ---------------------------------------------------------------- more than two talk
+async def three(hall: Hall, number: str) -> tuple[PhoneCall, WireCall, PhoneCall]:
+    """Return a caller, his operator and an agency that was added, who hear each other."""
+    call, operator = await hall.with_operator(number)
+    async with asyncio.timeout(NET_S):
+        while not (live := [one for one in await hall.centre.live() if one["stage"] == "talking"]):
+            await asyncio.sleep(0.05)
+    path = f"/api/v1/calls/{live[0]['call']}/parties"
+    status, _, said = await hall.centre.ask("POST", path, {"agency": "damkar"})
+    assert status == 201, said
+    agency = await hall.damkar.until_incoming()
+    now = time.monotonic() + 0.3
+    await asyncio.gather(
+        agency.until_hears(CALLER, since=now), agency.until_hears(OP1, since=now), call.until_hears(DAMKAR, since=now)
+    )
+    await call.until_hears(OP1, since=now)
+    await asyncio.sleep(hall.centre.settings.timers.short_talk_s)
+    return call, operator, agency
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["hangs up at once", "waits"])
+async def test_operator_of_three_transfers_his_caller_to_a_colleague_and_the_agency_goes(
+    hall: Hall, number: str, at_once: bool
+) -> None:
+    call, operator, agency = await three(hall, number)
+    await hall.op2_logs_in()
+    if at_once:
+        await operator.hand_over(hall.where("op2"))
+    else:
+        assert await operator.refer(hall.where("op2")) == 200
+    colleague = await hall.op2.until_incoming()
+    joined = await call.until_hears(OP2)
+    await agency.until_ended()
+    await talk(call, colleague, CALLER, OP2)
+    assert longest_silence_s(call, joined) < 2.5
+    await call.hangup()
+    incident = await hall.one_incident(number)
+    assert sorted(results(incident)) == [("damkar/piket", "talked"), ("op2", "talked"), ("operators", "talked")]
+    assert [one["agency"] for one in incident["agencies"]] == ["damkar"]
+
+
+@pytest.mark.parametrize("to", ["8", "tetangga"], ids=["a choice", "a neighbour"])
+async def test_operator_of_three_transfers_his_caller_to_where_two_could_and_nowhere_else(
+    hall: Hall, number: str, to: str
+) -> None:
+    there, tone, label = {"8": (hall.agency, AGENCY, "sipp/piket")}.get(to, (hall.neighbour, NEIGHBOUR, f"{to}/112"))
+    call, operator, agency = await three(hall, number)
+    assert await operator.refer(hall.where("9")) == 404  # no such choice
+    operator.notified.clear()
+    await agency.until_hears(CALLER, since=time.monotonic() + 0.2)
+    assert await operator.refer(hall.where(to)) == 200
+    await there.until_incoming()
+    joined = await call.until_hears(tone)
+    await agency.until_ended()
+    assert longest_silence_s(call, joined) < 2.5
+    await call.hangup()
+    found = results(await hall.one_incident(number))
+    assert sorted(found) == [("damkar/piket", "talked"), ("operators", "talked"), (label, "talked")]
+
+
+async def test_caller_of_three_comes_back_to_the_operators_where_the_colleague_is_not_there(
+    hall: Hall, number: str
+) -> None:
+    call, operator, agency = await three(hall, number)
+    hall.op1.calls.clear()
+    given = time.monotonic()
+    await operator.hand_over(hall.where("op2"))  # who is not registered
+    await hall.op1.until_incoming()
+    back = await call.until_hears(OP1, since=given + 0.5)
+    await agency.until_ended()
+    assert longest_silence_s(call, back) < 2.5
+    await call.hangup()
+    assert results(await hall.one_incident(number))[-1][1] == "talked"
+
+
+async def test_agency_of_three_goes_where_the_colleague_who_was_asked_still_rings(hall: Hall, number: str) -> None:
+    await hall.op2.behave(RingOnly())
+    call, operator, agency = await three(hall, number)
+    await hall.op2_logs_in()
+    answer, consulted = await hall.op1.call("op2")
+    assert answer == 200
+    await hall.op2.until_incoming()
+    given = time.monotonic()
+    assert await operator.refer(hall.instead_of(consulted)) == 200
+    await agency.until_ended()
+    back = await call.until_hears(OP1, since=given + 1)
+    assert longest_silence_s(call, back) < 2.5
+    await call.hangup()
+    found = results(await hall.one_incident(number))
+    assert found[1] == ("op2", "noanswer")
+    assert sorted(set(found)) == [("damkar/piket", "talked"), ("op2", "noanswer"), ("operators", "talked")]
+
+
+async def test_caller_and_agency_of_three_hear_the_colleague_who_was_asked_first(hall: Hall, number: str) -> None:
+    call, operator, agency = await three(hall, number)
+    await hall.op2_logs_in()
+    answer, consulted = await hall.op1.call("op2")
+    assert answer == 200
+    colleague = await hall.op2.until_incoming()
+    await colleague.until_hears(OP1)
+    assert await operator.refer(hall.instead_of(consulted)) == 200
+    now = time.monotonic() + 0.3
+    await asyncio.gather(
+        *(one.until_hears(tone, since=now) for one, tone in ((call, OP2), (call, DAMKAR), (agency, OP2))),
+        *(colleague.until_hears(tone, since=now) for tone in (CALLER, DAMKAR)),
+    )
+    await call.hangup()
+    await asyncio.gather(colleague.until_ended(), agency.until_ended())
+    incident = await hall.one_incident(number)
+    assert sorted(results(incident)) == [("damkar/piket", "talked"), ("op2", "talked"), ("operators", "talked")]
+    by = {attempt["label"]: attempt["by"] for attempt in call_of(incident)["attempts"]}
+    assert by == {"operators": "op1", "op2": "op2", "damkar/piket": "trunk-damkar"}
 
 
 # ---------------------------------------------------------------- what nobody may

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from callrouter.agencies.signing import new_secret, signed
 from demo.softphone import NET_S
+from tests.pbx.hall import AGENCY, COUNTY
 from tests.pbx.rig import CALLER, DAMKAR, OP1
 from tests.pbx.test_agency import longest_silence_s, results
 from tests.pbx.test_attack_transfer import NEIGHBOUR, Hall, hall, number, open_hall  # noqa: F401
@@ -111,6 +112,37 @@ async def test_caller_and_incident_go_to_the_neighbouring_centre(hall: Hall, num
     assert [e["data"]["step"] for e in ended["timeline"] if e["kind"] == "notice"] == ["queued", "delivered"]
 
 
+async def test_another_centre_to_which_the_caller_goes_later_is_not_told_of_the_incident(
+    hall: Hall,  # noqa: F811
+    number: str,  # noqa: F811
+) -> None:
+    async with their_system() as (url, _):
+        await entered(hall, url)
+        call, _ = await hall.with_operator(number)
+        (incident,) = await hall.centre.incidents(number)
+        path = f"{INCIDENTS}/{incident['id']}/handover"
+        assert (await hall.centre.ask("POST", path, {"neighbour": "kota"}))[0] == 200
+        there = await hall.neighbour.until_incoming()
+        await call.until_hears(NEIGHBOUR)
+        assert f"X-Callrouter-Incident: {incident['id']}\r\n" in there.invite
+        await asyncio.sleep(hall.centre.settings.timers.short_talk_s)  # a talk, not a line that fell at once
+        hall.op1.calls.clear()
+        await there.hangup()
+        await call.until_hears_speech(since=time.monotonic())  # 0 for an operator
+        await call.digits("0")
+        operator = await hall.op1.until_incoming()
+        await call.until_hears(OP1, since=time.monotonic())
+        assert await operator.refer(hall.where("kabupaten")) == 200
+        next_one = await hall.county.until_incoming()
+        await call.until_hears(COUNTY)
+        assert "X-Callrouter-Hops: 1\r\n" in next_one.invite
+        assert "x-callrouter-incident" not in next_one.invite.lower()
+        await call.hangup()
+    tried = results(await hall.one_incident(number))
+    assert [label for label, _ in tried] == ["operators", "tetangga/112", "operators", "kabupaten/112"]
+    assert {result for _, result in tried} == {"talked"}
+
+
 async def test_incident_without_a_caller_goes_as_a_document_alone(hall: Hall) -> None:  # noqa: F811
     async with their_system() as (url, came):
         await entered(hall, url)
@@ -183,32 +215,36 @@ async def test_what_is_no_name_of_an_incident_changes_nothing_of_the_call(hall: 
     assert aside["total"] == 0
 
 
-async def test_agency_that_is_added_is_recorded_with_all_three(hall: Hall, number: str) -> None:  # noqa: F811
+async def test_agencies_that_are_added_are_recorded_with_all_who_talk(hall: Hall, number: str) -> None:  # noqa: F811
     call, operator = await hall.with_operator(number)
     (live,) = await hall.centre.live()
-    status, _, said = await hall.centre.ask("POST", f"/api/v1/calls/{live['call']}/parties", {"agency": "damkar"})
-    assert status == 201, said
+    path = f"/api/v1/calls/{live['call']}/parties"
+    asked = await asyncio.gather(*(hall.centre.ask("POST", path, {"agency": key}) for key in ("damkar", "sipp")))
+    assert [status for status, _, _ in asked] == [201, 201]
     agency = await hall.damkar.until_incoming()
+    await hall.agency.until_incoming()
     now = time.monotonic() + 0.3
     await asyncio.gather(
-        call.until_hears(DAMKAR, since=now), agency.until_hears(CALLER, since=now), agency.until_hears(OP1, since=now)
+        *(call.until_hears(tone, since=now) for tone in (DAMKAR, AGENCY)),
+        *(agency.until_hears(tone, since=now) for tone in (CALLER, OP1, AGENCY)),
     )
     await asyncio.sleep(1.0)  # so long they talk
     await operator.hangup()
     await call.until_hears(DAMKAR, since=time.monotonic() + 0.3)
     await call.hangup()
     incident = await hall.one_incident(number)
-    assert results(incident) == [("operators", "talked"), ("damkar/piket", "talked")]
+    tried = results(incident)
+    assert sorted(tried) == [("damkar/piket", "talked"), ("operators", "talked"), ("sipp/piket", "talked")]
     line = (await hall.lines(incident))[1]
     stamps = line.split("|talks=")[1].split("|")[0].split("+")[1:]
     folder: Path = hall.centre.settings.recordings_dir
     files = sorted(folder.glob(f"????-??-??/{incident['calls'][0]['id']}_*.wav"))
     assert sorted(file.stem.split("_", 1)[1] for file in files) == sorted(stamps)
-    assert len(files) == 2
+    assert len(files) == 3
     async with asyncio.timeout(NET_S):
         while not all(closed(file) for file in files):
             await asyncio.sleep(0.1)
-    assert {CALLER, OP1, DAMKAR} <= tones(files[1])[1]
+    assert [{CALLER, OP1, DAMKAR} - tones(file)[1] for file in files[1:]] == [set(), set()]
 
 
 async def until_nobody(hall: Hall, call: str) -> None:  # noqa: F811

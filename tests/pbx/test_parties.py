@@ -237,6 +237,24 @@ async def test_agency_is_taken_out_while_it_rings_and_while_it_talks(rig: Rig, n
     assert tried == [("operators", "talked"), ("damkar/piket", "left"), ("bpbd/piket", "talked")]
 
 
+async def test_operator_of_three_passes_his_caller_on_by_his_telephone_and_the_agency_goes(
+    rig: Rig, number: str
+) -> None:
+    call, operator, agency, _ = await three(rig, number)
+    await asyncio.sleep(rig.centre.settings.timers.short_talk_s)  # a talk, not a line that fell at once
+    begun = time.monotonic()
+    await operator.digits("*2")
+    await operator.until_hears_speech(since=begun)
+    await operator.digits("2")
+    other = await rig.bpbd.until_incoming()
+    await asyncio.gather(agency.until_ended(), operator.until_ended())
+    await talk(call, other, CALLER, BPBD)
+    assert quiet(call, begun) < UNHEARD_S
+    await call.hangup()
+    tried = (await attempts(rig, number))[1]
+    assert sorted(tried) == [("bpbd/piket", "talked"), ("damkar/piket", "talked"), ("operators", "talked")]
+
+
 async def test_agency_that_cannot_be_had_disturbs_nobody(rig: Rig, number: str) -> None:
     await rig.damkar.behave(Reject(486))
     call, operator, path = await with_operator(rig, number)

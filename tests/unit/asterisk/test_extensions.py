@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from callrouter.asterisk.plan_codec import MAX_PLAN_CHARS, encode
 from callrouter.asterisk.render import MAX_STEPS
@@ -18,14 +19,17 @@ from callrouter.prompts.texts import needed
 from callrouter.routing.decide import compile_table, plan_of
 from callrouter.routing.plan import Announce, Challenge, Dial, Plan, Record, Ring, Target
 from callrouter.routing.table import MAX_STEPS as MAX_ROUTE_STEPS
-from callrouter.routing.table import MAX_TARGETS
-from tests.unit.asterisk.conffile import Priority, functions, priorities, read
+from callrouter.routing.table import MAX_TARGETS, RoutingTable
+from callrouter.routing.values import DIGIT_PATTERN
+from tests.unit.asterisk.conffile import Priority, assigned, functions, priorities, read
 from tests.unit.asterisk.given import rendered
 from tests.unit.calls.given import callback_line, ended_line, opened_line
 from tests.unit.routing.tables import small
 
-BUILT_IN = {"Answer", "Busy", "Congestion", "Goto", "GotoIf", "Hangup", "NoOp", "Progress", "Set", "Wait"}
+BUILT_IN = {"Answer", "Busy", "Congestion", "Goto", "GotoIf", "Hangup", "MSet", "NoOp", "Progress", "Set", "Wait"}
 """Applications of the PBX's core, which no module brings."""
+OF_LANGUAGE = "${{IF($[${{LEN(${{CR_PLAN_{0}_${{CR_LANG}}}})}}>0]?_${{CR_LANG}})}}"
+"""Behind a plan's name: the language, where there is a plan of that."""
 LEASED = {"callrouter-112", "callrouter-next"}
 """Where a caller may be when his lease runs out."""
 
@@ -106,7 +110,10 @@ def test_every_step_that_a_plan_can_have_is_known_to_the_dialplan(steps: list[Pr
     )  # fmt: skip
     kinds = {step.split(",")[0] for step in encode(plan).split("!")}
     by_transfer = {"operator"}  # callrouter-transfer-to puts it into a plan
-    assert kinds | by_transfer | {"s", "unknown"} == {p.exten for p in steps if p.context == "callrouter-step"}
+    head = {"plan"}  # read by callrouter-plan
+    assert (kinds - head) | by_transfer | {"s", "unknown"} == {
+        p.exten for p in steps if p.context == "callrouter-step"
+    }
 
 
 def test_the_longest_plan_ends_before_the_dialplans_bound() -> None:
@@ -200,26 +207,44 @@ def test_plan_is_that_of_language_and_choice_then_of_the_choice_and_never_none(s
         ("Set", "CR_KEY=other"),
         ("GotoIf", "$[${LEN(${CR_MENU__${CR_LANG}})}=0]?plain"),
         ("Gosub", "callrouter-menu,s,1"),
-        ("Goto", "decided"),
-        ("Gosub", "callrouter-banner,plain,1"),
-        ("ExecIf", '$["${CR_WHERE}"=""]?Set(CR_WHERE=${CR_WHERE_${CR_KEY}})'),
-        ("Set", "CR_PLAN=${CR_PLAN_${CR_KEY}_${CR_LANG}}"),
         has_one,
-        ("Set", "CR_PLAN=${CR_PLAN_${CR_KEY}}"),
+        ("Set", f"CR_PLAN=${{CR_PLAN_${{CR_KEY}}{OF_LANGUAGE.format('${CR_KEY}')}}}"),
         has_one,
         ("Set", "CR_PLAN=${CR_FAILSAFE_PLAN}"),
         ("Goto", "callrouter-plan,s,1"),
+        ("Gosub", "callrouter-banner,plain,1"),
+        ("Goto", "decided"),
     ]
+    (chosen,) = [p for p in of(steps, "callrouter-menu") if p.label == "chosen"]
+    digits = "${CR_IN}${CR_DIGIT}"
+    assert assigned(chosen)["CR_PLAN"] == f"${{CR_PLAN_{digits}{OF_LANGUAGE.format(digits)}}}"
+    assert assigned(chosen)["CR_WHERE"] == f'${{IF($["${{CR_WHERE}}"=""]?${{CR_WHERE_{digits}}}:${{CR_WHERE}})}}'
+    of_call = [p.arguments for p in of(steps, "callrouter-112")]
+    assert "CR_PLAN=" in of_call, "so that one is there only where it was chosen"
 
 
 def test_digit_means_something_if_and_only_if_it_has_a_plan(steps: list[Priority]) -> None:
     menu = [p.arguments for p in of(steps, "callrouter-menu")]
-    (test,) = [text for text in menu if text.endswith("?chosen")]
+    at_once, test = [text for text in menu if text.endswith("?chosen")]
+    assert at_once == '$["${READSTATUS}${CR_BANNER}"="OK" & ${LEN(${CR_PLAN_${CR_IN}${CR_DIGIT}})}>0]?chosen'
     assert test == "$[${LEN(${CR_PLAN_${CR_DIGITS}})}>0]?chosen"
-    assert [text for text in menu if text.startswith("CR_KEY=")] == ["CR_KEY=silent", "CR_KEY=${CR_DIGITS}"]
-    assert menu.index("CR_KEY=${CR_DIGITS}") == menu.index("CR_CHOICE=${CR_DIGITS}") + 1
+    assert "CR_DIGITS=${CR_IN}${CR_DIGIT}" in menu
+    keys = [
+        (found.get("CR_KEY"), found.get("CR_CHOICE")) for p in of(steps, "callrouter-menu") if (found := assigned(p))
+    ]
+    assert [key for key in keys if key[0]] == [("silent", None), ("${CR_IN}${CR_DIGIT}",) * 2]
     before = menu[: menu.index(test)]
     assert any(text.endswith('=""]?silent') for text in before), "CR_PLAN_ of no digit is never asked for"
+
+
+def test_no_option_of_a_menu_is_what_the_dialplan_keeps_for_itself() -> None:
+    """A digit with a plan is taken before it is asked whether it calls an operator or another language."""
+    assert not re.fullmatch(DIGIT_PATTERN, "0")
+    switch = small().routing.menus[0].switch_digit
+    document = small().model_dump(mode="json")
+    document["routing"]["menus"][0]["options"][0]["digit"] = switch
+    with pytest.raises(ValidationError, match="menu digit '9'"):
+        RoutingTable.model_validate(document)
 
 
 def test_menu_behind_a_digit_is_read_at_once_so_that_the_next_digit_meets_a_read(steps: list[Priority]) -> None:
@@ -239,17 +264,22 @@ def test_menu_behind_a_digit_is_read_at_once_so_that_the_next_digit_meets_a_read
 
 def test_head_of_a_plan_is_read_part_by_part(steps: list[Priority]) -> None:
     head = encode(Plan((Record(1),), "r", 5, 1, "c")).split("!")[0].split(",")
-    lines = [p.arguments for p in of(steps, "callrouter-step", "plan")]
-    parts = [re.fullmatch(r"(\w+)=\$\{ARG(\d)\}", text) for text in lines]
-    assert {part[1]: head[int(part[2]) - 1] for part in parts if part} == {
+    first, told, *_ = of(steps, "callrouter-plan")
+    names, values = re.fullmatch(r"ARRAY\(([^)]*)\)=(.*),\$\{CUT\(CR_PLAN,!,1\)\}", first.arguments).groups()  # type: ignore[union-attr]
+    found = dict(zip(names.split(","), [*values.split(","), *head], strict=True))
+    assert {name: value for name, value in found.items() if value} == {
+        "CR_ROUNDS": "0",
+        "CR_STEPS": "CR_PLAN",
+        "CR_I": "2",
+        "CR_STAGE": "plan",
+        "CR_HEAD": "plan",
         "CR_VERSION": "1",
         "CR_ROUTE": "r",
         "QUEUE_PRIO": "5",
         "CR_CATEGORY": "c",
         "CR_TOLD": "told-unknown",
     }
-    (told,) = [n for n, text in enumerate(lines) if text.startswith("CRChoice,")]
-    assert max(n for n, text in enumerate(lines) if "ARG" in text) < told
+    assert told.arguments.startswith("CRChoice,")
 
 
 def test_plan_that_is_told_fits_into_one_function_of_the_pbx() -> None:
@@ -305,6 +335,7 @@ def test_extension_that_was_dialled_is_used_only_where_the_table_made_it(steps: 
     assert {p.context for p in steps if "EXTEN" in p.arguments.replace("DIALPLAN_EXISTS", "")} == {
         "callrouter-confirm",
         "callrouter-transfer-to",
+        "callrouter-transfer-many",  # from there
         "callrouter-consult",
     }
 
@@ -399,6 +430,7 @@ def test_every_variable_that_is_read_is_set_somewhere(dialplan: Path) -> None:
     given = {name for name, _ in globals_.lines}
     given |= set(re.findall(r"set_var = (CR_\w+)=", pjsip))
     given |= set(re.findall(r"(?:Set\(|Read\()(?:__|MASTER_CHANNEL\()?(CR_\w+)[=,)]", text))
+    given |= {name for p in priorities(dialplan.read_text()) for name in assigned(p) if re.fullmatch(r"CR_\w+", name)}
     by_service = {"CR_MENU_SWITCH", "CR_MENU_", "CR_NEXT_LANG_", "CR_PLAN_", "CR_PLAN_silent", "CR_WHERE_"}
     by_parts = {"CR_ATTEMPT_"}
     by_party = {f"CR_PARTY_{name}" for name in ("ID", "OF", "CALL", "TO", "AT", "S", "MAX", "ABOUT")}
@@ -410,6 +442,7 @@ def test_every_variable_that_is_read_is_set_somewhere(dialplan: Path) -> None:
     by_back = {"CR_BACK_NUMBER", "CR_BACK_VIA", "CR_BACK_S"}
     assert used - given == by_service | by_parts | by_party | by_table | by_probe | by_notice | by_back
     assert f"Set({min(by_parts)}${{CR_N}}=" in text
+    assert {"CR_ATTEMPT_${CR_N}"} == {n for p in priorities(text) for n in assigned(p) if n.startswith(min(by_parts))}
 
 
 def test_no_global_of_the_dialplan_is_never_used(dialplan: Path) -> None:
@@ -427,13 +460,29 @@ def test_what_a_callee_stamps_on_the_caller_is_cleared_before_the_next_attempt(s
         if (p.context, p.exten) != ("callrouter-transferred", "handed")  # which ends an attempt and begins the next
         for name in re.findall(r"^MASTER_CHANNEL\((CR_\w+)\)=", p.arguments)
     }
-    cleared = {
-        p.arguments.removesuffix("=") for p in of(steps, "callrouter-attempt", "begin") if p.arguments.endswith("=")
-    }
+    begun = [p for p in steps if any(name == "CR_A" for name in assigned(p)) and "-transfer" not in p.context]
+    begun = [p for p in begun if not p.context.startswith("callrouter-party")]
+    assert [(p.context, p.exten) for p in begun] == [("callrouter-step", "dial"), ("callrouter-attempt", "begin")]
+    first, cleared = ({name for name, value in assigned(p).items() if not value} for p in begun)
+    assert first - cleared == {"CR_EACH"}
+    assert cleared <= first
     stamped -= {"CR_STAGE", "CR_PASS", "CR_TALKS"}  # CR_TALKS is of all attempts
     assert stamped == {"CR_PICKUP", "CR_BY", "CR_HUMAN", "CR_HUMAN_MS", "CR_DECLINED", "CR_FULL", "CR_MUTE"}
     assert stamped <= cleared
-    assert "HangupCauseClear" in {p.application for p in of(steps, "callrouter-attempt", "begin")}
+    assert "HangupCauseClear" in {p.application for p in of(steps, "callrouter-attempt", "end")}
+    for judged in ("dialled", "queued", "human"):
+        assert any(
+            p.arguments.startswith("callrouter-attempt,end,1") for p in of(steps, "callrouter-attempt", judged)
+        )
+
+
+def test_what_several_channels_write_at_once_is_never_read_and_made_longer(steps: list[Priority]) -> None:
+    """Two agencies of a talk: between reading and writing back comes the other. Each has a variable of its own."""
+    written = [found for p in steps for found in re.findall(r"SHARED\((\w+)[^)]*\)=(.*)", p.arguments)]
+    assert written
+    assert [name for name, value in written if f"SHARED({name}" in value] == []
+    kept = [p.arguments for p in steps if p.context == "callrouter-record" and "SHARED(" in p.arguments]
+    assert ["SHARED(CR_TALK_${CR_P},${CR_PARTY_OF})=+${ARG2}" in text for text in kept] == [True]
 
 
 def test_status_of_the_queue_is_cleared_before_each_queue(steps: list[Priority]) -> None:
@@ -497,16 +546,17 @@ def test_probe_has_no_identity_of_a_call_and_is_bounded(probing: list[Priority])
 
 def test_probe_knows_every_step_that_a_plan_can_have(steps: list[Priority], probing: list[Priority]) -> None:
     of_calls = {p.exten for p in steps if p.context == "callrouter-step"} - {"operator"}  # no table has that
+    of_calls |= {"plan"}  # read by callrouter-plan
     assert {p.exten for p in probing if p.context == "callrouter-probe-step"} == of_calls
 
 
 def test_probe_takes_the_plan_as_a_call_does(steps: list[Priority], probing: list[Priority]) -> None:
     def looked_up(lines: list[Priority]) -> list[str]:
-        return re.findall(r"CR_PLAN=(\$\{CR_\w+(?:\$\{\w+\}\w*)*\})", " ".join(p.arguments for p in lines))
+        return re.findall(r"CR_PLAN=(\$\{CR_PLAN_.*\}|\$\{\w+\})", "\n".join(p.arguments for p in lines))
 
     given = looked_up(of(steps, "callrouter-next"))
-    assert len(given) >= 3
-    assert looked_up(of(probing, "callrouter-probe", "way")) == given[-3:]
+    assert len(given) >= 2
+    assert looked_up(of(probing, "callrouter-probe", "way")) == given[-2:]
 
 
 def test_no_program_is_named_by_a_variable(steps: list[Priority], probing: list[Priority]) -> None:

@@ -18,6 +18,7 @@ from callrouter.asterisk.notice_call import NoticeCalls, Speech
 from callrouter.asterisk.quoting import UnsafeArgument
 from callrouter.bilingual import Bilingual
 from callrouter.errors import OperatorError
+from callrouter.incidents.views import StorageUnavailable
 from tests.unit.agencies.given_notices import given_job
 
 CLIPS = ("id/cr/notice-intro", "/var/lib/x/notices/a-1-id", "id/cr/notice-press")
@@ -150,3 +151,16 @@ def test_the_event_of_the_pbx_has_the_journal_read() -> None:
         fields = {"UserEvent": name}
         sender.heard(AmiEvent("UserEvent", fields, list(fields.items())))
     assert parts.wrote == 1
+
+
+async def test_who_is_told_by_telephone_is_noted_before_it_rings_or_it_does_not_ring() -> None:
+    parts = Given()
+
+    async def away(_job: Job) -> None:
+        raise StorageUnavailable("away")
+
+    sender = parts.sender()
+    sender.shown = away
+    with pytest.raises(StorageUnavailable):
+        await sender.send(job())
+    assert (parts.hands.asked, parts.removed) == ([], [])

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from callrouter.asterisk import parties as module
+from callrouter.asterisk import party_legs as module
 from callrouter.asterisk.ami import AmiAnswer, AmiEvent, AmiRefused, AmiUnavailable
 from callrouter.asterisk.parties import Parties
 from callrouter.calls.board import Board, Seen
