@@ -44,6 +44,8 @@ Number = Annotated[
         help=_("Nomor telepon orang itu, dalam bentuk apa pun.", "His telephone number, however written.")
     ),
 ]
+SEARCH_S: Final = 600
+"""A search for his number reads everything that was ever written."""
 _DAY_US: Final = 86_400_000_000
 
 
@@ -100,8 +102,10 @@ def erase(
         )
     held = run(_with_data(loaded, lambda data: data.held(numbers)))
     told = _(
-        f"{len(held.calls)} panggilan, {len(held.incidents)} laporan, {len(held.recordings)} rekaman.",
-        f"{len(held.calls)} calls, {len(held.incidents)} incidents, {len(held.recordings)} recordings.",
+        f"{len(held.calls)} panggilan, {len(held.incidents)} laporan, {len(held.recordings)} rekaman; "
+        f"nomornya ada di {len(held.mentioned)} tulisan lain.",
+        f"{len(held.calls)} calls, {len(held.incidents)} incidents, {len(held.recordings)} recordings; "
+        f"the number is in {len(held.mentioned)} other texts.",
     )
     typer.echo(told)
     if not yes:
@@ -164,6 +168,7 @@ def _document(numbers: Sequence[str], held: Held, journal: Sequence[Kept]) -> di
         "judgements": held.judgements,
         "called_back": held.called_back,
         "documents": held.documents,
+        "mentioned": held.mentioned,
         "access_log": held.access_log,
         "journal": [{"file": one.file, "removed_at": one.until, "lines": one.lines} for one in journal],
     }
@@ -176,6 +181,10 @@ def _explained(loaded: settings.Settings, blanked: Blanked, journal: Sequence[Ke
             f"{blanked.refused} panggilan yang ditolak; {len(blanked.recordings)} rekaman dihapus.",
             f"Blanked: {blanked.calls} calls, {blanked.incidents} incidents, {blanked.timeline} timeline entries, "
             f"{blanked.refused} refused calls; {len(blanked.recordings)} recordings erased.",
+        ),
+        _(
+            f"Nomornya diambil dari {blanked.mentioned} tulisan tentang orang lain.",
+            f"The number was taken out of {blanked.mentioned} texts about others.",
         ),
         _(
             "Tetap ada untuk statistik dan pertanggungjawaban: waktu, kategori, kecamatan, instansi, hasil, dan "
@@ -231,7 +240,7 @@ async def _with_data(loaded: settings.Settings, work: Callable[[PersonalData], A
 
 
 async def _with(loaded: settings.Settings, work: Callable[[PersonalData, Database], Awaitable[T]]) -> T:
-    database = Database(loaded.database, read_s=60, write_s=60)
+    database = Database(loaded.database, read_s=SEARCH_S, write_s=60)
     try:
         await database.check_revision()
         stored = Recordings(database, loaded.recording_keep_days)

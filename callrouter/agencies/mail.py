@@ -10,7 +10,7 @@ from email.utils import format_datetime
 from typing import Final, Literal
 
 from callrouter.agencies.notices import Job
-from callrouter.agencies.sending import NotSent
+from callrouter.agencies.sending import NotSent, Shown, unnoted
 from callrouter.agencies.wording import letter, subject
 
 REFUSED_FOR_GOOD: Final = 500
@@ -33,17 +33,19 @@ class MailServer:
 
 
 class MailSender:
-    """Implements callrouter.agencies.sending.Sender for e-mail."""
+    """Implements callrouter.agencies.sending.Sender for e-mail. shown: told of each try before it goes out."""
 
-    def __init__(self, server: MailServer) -> None:
+    def __init__(self, server: MailServer, shown: Shown = unnoted) -> None:
         self._server = server
+        self._shown = shown
 
     async def send(self, job: Job) -> None:
-        """Hand it to the server. Raises NotSent."""
+        """Hand it to the server. Raises NotSent, StorageUnavailable."""
         # 12 MB, which a centre that sends no e-mail is spared.
         import aiosmtplib  # noqa: PLC0415
 
         server = self._server
+        await self._shown(job)
         try:
             await aiosmtplib.send(
                 message(job, server.sender),

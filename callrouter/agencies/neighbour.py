@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from callrouter.agencies.notices import Job
-from callrouter.agencies.sending import NotSent
+from callrouter.agencies.sending import NotSent, Shown
 from callrouter.agencies.webhook import SecretOf, WebhookSender
 from callrouter.incidents.views import IncidentDetail
 
@@ -18,7 +18,6 @@ MAX_TOKEN: Final = 500
 
 DetailOf = Callable[[UUID], Awaitable[IncidentDetail | None]]
 DocumentOf = Callable[[IncidentDetail], dict[str, Any]]
-Shown = Callable[[Job], Awaitable[None]]
 
 
 class NeighbourSender(WebhookSender):
@@ -38,11 +37,10 @@ class NeighbourSender(WebhookSender):
         tokens: Path,
         shown: Shown,
     ) -> None:
-        super().__init__(networks, secret_of)
+        super().__init__(networks, secret_of, shown=shown)
         self._detail_of = detail_of
         self._document_of = document_of
         self._tokens = tokens
-        self._shown = shown
 
     async def made(self, job: Job) -> tuple[bytes, dict[str, str]]:
         """Return the document, and the proof who we are where the centre gave us a token. Raises NotSent."""
@@ -51,7 +49,6 @@ class NeighbourSender(WebhookSender):
             raise NotSent("its incident is gone", final=True)
         body = json.dumps(self._document_of(detail), ensure_ascii=False).encode()
         token = await asyncio.to_thread(_token, self._tokens / f"{job.notice.agency}.token")
-        await self._shown(job)
         return body, {"Authorization": f"Bearer {token}"} if token else {}
 
 

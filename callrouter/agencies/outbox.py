@@ -179,6 +179,8 @@ class Dispatcher:
             self.delivered += result.delivered
             self.failures += not result.delivered
             log.info("notices.settled", notice=str(notice.id), agency=notice.agency, result=str(result))
+        except StorageUnavailable:
+            raise
         except TimeoutError:
             await self._failed(job, NotSent(f"no answer within {try_s:g} s"))
         except Exception as error:  # one notice that cannot be sent keeps no other from being sent

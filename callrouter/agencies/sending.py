@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -34,11 +34,22 @@ class Settled(Exception):
         self.delivered = delivered
 
 
+Shown = Callable[[Job], Awaitable[None]]
+"""Told of each try before anything of it goes out; where it raises (StorageUnavailable), nothing does."""
+
+
+async def unnoted(job: Job) -> None:
+    """Note nothing: where there is no access log (tests of what is sent)."""
+
+
 class Sender(Protocol):
     """Sends notices of one channel."""
 
     async def send(self, job: Job) -> None:
-        """Send it: returns once the receiver has it. Raises NotSent, Settled. Whoever calls sets the deadline."""
+        """Send it: returns once the receiver has it. Whoever calls sets the deadline.
+
+        Raises NotSent, Settled; StorageUnavailable where it could not be noted who is sent it, and so it was not.
+        """
 
     async def close(self) -> None:
         """Close what is open."""

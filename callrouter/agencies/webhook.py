@@ -16,7 +16,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from callrouter.agencies.notices import Job
-from callrouter.agencies.sending import NotSent
+from callrouter.agencies.sending import NotSent, Shown, unnoted
 from callrouter.agencies.signing import signed
 from callrouter.agencies.wording import payload
 from callrouter.bilingual import RefusedValue
@@ -89,6 +89,7 @@ class WebhookSender:
     """Implements callrouter.agencies.sending.Sender for webhooks.
 
     networks: in which a target may lie; lookup: looks names up (None: as the host does)
+    shown:    told of each try before anything of it goes out
     """
 
     def __init__(
@@ -98,15 +99,17 @@ class WebhookSender:
         *,
         lookup: Lookup | None = None,
         now_us: Callable[[], int] = now_us,
+        shown: Shown = unnoted,
     ) -> None:
         self._threads = ThreadPoolExecutor(RESOLVERS, "notice-names")
         self._resolver = AllowedResolver([ipaddress.ip_network(one) for one in networks], lookup or self._look_up)
         self._secret_of = secret_of
         self._now_us = now_us
+        self._shown = shown
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, job: Job) -> None:
-        """Send it; 2xx is delivered, whatever else the answer says. Raises NotSent."""
+        """Send it; 2xx is delivered, whatever else the answer says. Raises NotSent, StorageUnavailable."""
         notice = job.notice
         host = urlsplit(notice.target).hostname or ""
         if _NUMERIC.search(host) and not self._resolver.allows(host):  # aiohttp asks no resolver for these
@@ -119,6 +122,7 @@ class WebhookSender:
             headers = signed(secret, str(notice.id), self._now_us() // 1_000_000, body) | more
         except (RefusedValue, OperatorError):
             raise NotSent("its secret cannot be used", certain=True) from None
+        await self._shown(job)
         status = await self._post(notice.target, headers, body)
         if status == HTTPStatus.GONE:
             raise NotSent("it answered 410: it wants no more notices", final=True)

@@ -52,6 +52,8 @@ class Seen(StrEnum):
     ERASE = "erase"
     HANDOVER = "handover"
     """An incident whole, sent to a neighbouring centre."""
+    NOTICE = "notice"
+    """An incident with its caller's number, sent to an agency or the supervisors; by telephone without the number."""
 
 
 @dataclass(frozen=True, slots=True)

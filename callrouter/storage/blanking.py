@@ -5,15 +5,17 @@ Who blanks several takes them in the order in which everybody does: calls, incid
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import and_, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callrouter.storage import tables as t
 from callrouter.storage.fill import AT_ONCE
+from callrouter.storage.mentions import Mentions
 from callrouter.storage.personal import PERSONAL, blanked_data, blanked_facts, district_of
 from callrouter.storage.tables_judgement import judgement
 from callrouter.storage.tables_parties import eido_received
@@ -42,6 +44,14 @@ async def blank_calls(connection: AsyncConnection, ids: Sequence[UUID]) -> int:
             await connection.execute(update(t.call).where(t.call.c.id == row.id).values(values))
         await connection.execute(delete(judgement).where(judgement.c.call.in_(some)))
     return len(ids)
+
+
+async def lock_incidents(connection: AsyncConnection, ids: Collection[UUID]) -> None:
+    """Take incidents that more than one step of a transaction changes, in the order in which everybody does."""
+    of = t.incident.c
+    for some in pieces(sorted(ids)):
+        locked = select(of.id).where(of.id.in_(some)).order_by(of.id).with_for_update(key_share=True)
+        await connection.execute(locked)
 
 
 async def blank_incidents(connection: AsyncConnection, ids: Sequence[UUID], now: int) -> int:
@@ -109,10 +119,20 @@ async def blank_set_aside(connection: AsyncConnection, found: Sequence[Row]) -> 
     return len(found)
 
 
-async def blank_audit(connection: AsyncConnection, numbers: Sequence[str]) -> int:
+async def blank_audit(connection: AsyncConnection, mentions: Mentions) -> int:
     """Blank payloads of the audit that have the number; the chain signs their hashes, and holds."""
     audit = t.audit.c
-    has = or_(*(audit.payload.contains(f'"{number}"', autoescape=True) for number in numbers))
     own = [~audit.subject.startswith(prefix, autoescape=True) for prefix in _OF_DIRECTORY]
-    result = await connection.execute(update(t.audit).where(has, *own).values(payload=None))
-    return result.rowcount
+    may = mentions.may(audit.payload)
+    asked = select(audit.seq, audit.payload).where(audit.payload.is_not(None), may, *own)
+    found = [row.seq for row in await connection.execute(asked) if mentions.has(_read(row.payload))]
+    for some in pieces(found):
+        await connection.execute(update(t.audit).where(audit.seq.in_(some)).values(payload=None))
+    return len(found)
+
+
+def _read(payload: str) -> Any:
+    try:
+        return json.loads(payload)
+    except ValueError:
+        return payload

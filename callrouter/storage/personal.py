@@ -6,7 +6,7 @@ tables, so that nobody adds one without deciding.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from callrouter.privacy.masking import NAMES, NUMBERS
@@ -54,7 +54,12 @@ TEXTS: Final = frozenset({"text", "reason", "note", "place", "description", "rem
 
 def blanked_data(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return an entry's data without numbers, names and free texts; what changed stays as what changed."""
-    return {key: _blanked(key, value) for key, value in data.items()}
+    return rewritten(data, lambda _text: "")
+
+
+def rewritten(data: Mapping[str, Any], edit: Callable[[str], str]) -> dict[str, Any]:
+    """Return an entry's data with `edit` applied to its numbers, names and free texts, however deep."""
+    return {key: _rewritten(key, value, edit) for key, value in data.items()}
 
 
 def blanked_facts(facts: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -69,11 +74,11 @@ def district_of(area: str) -> str:
     return ".".join(area.split(".")[:DISTRICT])
 
 
-def _blanked(key: str, value: Any) -> Any:
+def _rewritten(key: str, value: Any, edit: Callable[[str], str]) -> Any:
     if isinstance(value, str):
-        return "" if key in NUMBERS | NAMES | TEXTS else value
+        return edit(value) if key in NUMBERS | NAMES | TEXTS else value
     if isinstance(value, Mapping):
-        return blanked_data(value)
+        return rewritten(value, edit)
     if isinstance(value, list | tuple):
-        return [_blanked(key, one) for one in value]
+        return [_rewritten(key, one, edit) for one in value]
     return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
@@ -25,9 +25,11 @@ from callrouter.storage.blanking import (
     blank_refused,
     blank_set_aside,
     blank_tries,
+    lock_incidents,
     pieces,
 )
 from callrouter.storage.database import Database
+from callrouter.storage.mentioned import mentioned, take_out
 from callrouter.storage.mentions import Mentions
 from callrouter.storage.recordings import Recordings
 from callrouter.storage.tables_judgement import judgement
@@ -60,6 +62,8 @@ class Held:
     judgements: list[Row] = field(default_factory=list)
     called_back: list[Row] = field(default_factory=list)
     documents: list[Row] = field(default_factory=list)
+    mentioned: list[Row] = field(default_factory=list)
+    """Texts of other people's incidents that have his number."""
     access_log: list[Row] = field(default_factory=list)
 
     @property
@@ -71,13 +75,22 @@ class Held:
     def empty(self) -> bool:
         """Whether nothing is held."""
         return not (
-            self.calls or self.incidents or self.refused or self.set_aside or self.called_back or self.documents
+            self.calls
+            or self.incidents
+            or self.refused
+            or self.set_aside
+            or self.called_back
+            or self.documents
+            or self.mentioned
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Blanked:
-    """How many rows were blanked, by what they were; recordings: whose files are to be erased now."""
+    """How many rows were blanked, by what they were; recordings: whose files are to be erased now.
+
+    mentioned: texts of other people's incidents out of which the number was taken
+    """
 
     calls: int
     incidents: int
@@ -85,6 +98,7 @@ class Blanked:
     refused: int
     set_aside: int
     audit: int
+    mentioned: int
     recordings: tuple[Recording, ...]
 
 
@@ -99,7 +113,15 @@ class PersonalData:
 
     async def held(self, numbers: Sequence[str]) -> Held:
         """Return what is held of who has one of `numbers` (all spellings of one), as of one moment."""
-        return await self._database.read(lambda connection: _held(connection, numbers))
+
+        async def work(connection: AsyncConnection) -> Held:
+            held = await _held(connection, numbers)
+            his = {row["id"] for row in held.incidents}
+            texts = await mentioned(connection, Mentions(numbers))
+            held.mentioned = [asdict(one) for one in texts if one.incident is None or one.incident not in his]
+            return held
+
+        return await self._database.read(work)
 
     async def blank(self, numbers: Sequence[str], note: AuditNote, access: Access) -> Blanked:
         """Blank who has one of `numbers`, with the note of it in the audit: all of it or nothing.
@@ -108,21 +130,26 @@ class PersonalData:
         the recordings are not touched; who calls this erases them.
         """
         done: list[Blanked] = []
+        mentions = Mentions(numbers)
+        # It reads all that was ever written: before, and in no transaction that holds up another.
+        texts = await self._database.read(lambda connection: mentioned(connection, mentions))
 
         async def work(connection: AsyncConnection) -> None:
             held = await _held(connection, numbers)
             incidents = [row["id"] for row in held.incidents]
             calls = await blank_calls(connection, held.call_ids)
+            await lock_incidents(connection, {*incidents, *(one.incident for one in texts if one.incident)})
             changed = await blank_incidents(connection, incidents, self._now_us())
             await blank_tries(connection, [row["id"] for row in held.called_back])
             await blank_documents(connection, [row["id"] for row in held.documents])
             refused = await blank_refused(connection, [row["id"] for row in held.refused])
             aside = await blank_set_aside(connection, held.set_aside)
-            payloads = await blank_audit(connection, numbers)
+            taken = await take_out(connection, mentions, texts, self._now_us())
+            payloads = await blank_audit(connection, mentions)
             await store_accesses(connection, [access])
             files = tuple(self._recordings.of_row(row) for row in held.recordings if row["state"] != "erased")
-            done[:] = [Blanked(calls, len(incidents), changed, refused, aside, payloads, files)]
-            counts = {"calls": calls, "incidents": len(incidents), "recordings": len(files)}
+            done[:] = [Blanked(calls, len(incidents), changed, refused, aside, payloads, taken, files)]
+            counts = {"calls": calls, "incidents": len(incidents), "recordings": len(files), "texts": taken}
             told = AuditNote(note.actor, note.action, note.subject, note.payload | counts)
             await append(connection, self._key, told, self._now_us())
 

@@ -22,13 +22,16 @@ from callrouter.asterisk.notice_call import NoticeCalls, Speech
 from callrouter.bilingual import Bilingual, reason
 from callrouter.calls.journal import JournalReader
 from callrouter.calls.records import NoticeRung
+from callrouter.clock import now_us
 from callrouter.errors import OperatorError
 from callrouter.incidents.views import StorageUnavailable
 from callrouter.metrics import Metrics
+from callrouter.privacy.access_log import AccessLog
 from callrouter.prompts import espeak
 from callrouter.prompts.aloud import STALE_S, Aloud
 from callrouter.routing.clips import of_table
 from callrouter.settings import Settings
+from callrouter.storage.access_log import AccessEntries
 from callrouter.storage.database import Database
 from callrouter.storage.notice_secrets import NoticeSecrets
 from callrouter.storage.notices import Notices
@@ -37,6 +40,7 @@ from callrouter.wiring.group import Group, Task
 from callrouter.wiring.in_force import InForce
 from callrouter.wiring.incidents import IncidentLife
 from callrouter.wiring.links import Links
+from callrouter.wiring.noted import noted_in
 
 log = structlog.get_logger(__name__)
 
@@ -54,15 +58,17 @@ class Outgoing(Group):
         self._writer = incidents.notices
         self.secrets = NoticeSecrets(database, vault.encrypt, vault.decrypt, vault.chain_key())
         self.notices = Notices(database, incidents.notices, changed=incidents.changes)
+        shown = self.shown = noted_in(AccessLog(AccessEntries(database), now_us))
         senders: dict[Channel, Sender] = {
-            Channel.WEBHOOK: WebhookSender(settings.notice_networks, self.secrets.secret_of)
+            Channel.WEBHOOK: WebhookSender(settings.notice_networks, self.secrets.secret_of, shown=shown)
         }
         if settings.smtp_host is not None:
-            senders[Channel.EMAIL] = senders[Channel.SUPERVISOR] = MailSender(mail_server(settings))
+            senders[Channel.EMAIL] = senders[Channel.SUPERVISOR] = MailSender(mail_server(settings), shown)
         self._journal: JournalReader | None = None
         aloud = self._aloud = Aloud(settings.pbx_dir / "notices", cache(partial(espeak.find, settings.pbx_root)))
         ring_s = settings.timers.static_ring_s
-        self.phone = NoticeCalls(links.hands, partial(speech, aloud, in_force), aloud.remove, self._wrote, ring_s)
+        spoken = partial(speech, aloud, in_force)
+        self.phone = NoticeCalls(links.hands, spoken, aloud.remove, self._wrote, ring_s, shown)
         senders[Channel.PHONE] = self.phone
         # A call that a killed service began counts as lost only when it is over and the journal has told of it.
         call_s = float(ring_s + LISTEN_S + BESIDE_S)

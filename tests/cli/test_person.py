@@ -91,7 +91,7 @@ def test_erased_person_is_gone_but_for_figures_and_what_stays_is_told(ready: Sit
     assert ready.sql("SELECT number, name, stage FROM call") == [("", "", "talking")]
     assert ready.sql("SELECT state, why FROM recording") == [("erased", "erased at the request of the person")]
     ((payload, subject),) = ready.sql("SELECT payload, subject FROM audit WHERE action = 'erase'")
-    assert json.loads(payload) == {"why": "request 8", "calls": 1, "incidents": 1, "recordings": 1}
+    assert json.loads(payload) == {"why": "request 8", "calls": 1, "incidents": 1, "recordings": 1, "texts": 0}
     assert "1234567" not in subject
     assert ready.run("audit", "verify").code == 0
     told = json.loads(ready.run("person", "export", NUMBER).out)

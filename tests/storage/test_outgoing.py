@@ -40,7 +40,7 @@ from callrouter.wiring.incidents import IncidentLife
 from callrouter.wiring.links import Links
 from callrouter.wiring.outgoing import Outgoing, mail_server, speech
 from tests.storage.given import rows
-from tests.storage.test_notices import OPERATOR, Centre, webhook
+from tests.storage.notice_centre import OPERATOR, Centre, webhook
 from tests.unit.agencies.given_notices import TOLD, given_job, receiver
 from tests.unit.routing.tables import small
 

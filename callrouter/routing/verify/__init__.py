@@ -1,4 +1,4 @@
-"""Whether a routing table can strand a caller: the rules V1 to V7, for every call that can be.
+"""Whether a routing table can strand a caller: the rules V1 to V8, for every call that can be.
 
 Not claimed: that a phone is answered by a person, or that audio flows.
 """
@@ -13,6 +13,7 @@ from callrouter.routing.decide import compile_table
 from callrouter.routing.table import RoutingTable
 from callrouter.routing.verify.cases import Cases
 from callrouter.routing.verify.menus import menus
+from callrouter.routing.verify.notices import notices
 from callrouter.routing.verify.plans import of_plans, undecided
 from callrouter.routing.verify.report import (
     BOUND_END_S,
@@ -71,6 +72,7 @@ def verify(table: RoutingTable, at: datetime, spoken_s: Mapping[str, float] | No
             *unreached(space, found, at, cases),
         ]
     findings += menus(table.routing, spoken_s)
+    findings += notices(table.directory)
     findings.sort(key=lambda f: (not f.error, f.rule != TOO_COMPLEX, f.rule))
     return Report(
         verified=not any(f.error for f in findings),

@@ -43,7 +43,7 @@ class CounterExample:
 class Finding:
     """One thing that is not as it must be.
 
-    rule:    V1 to V7, or too_complex
+    rule:    V1 to V8, or too_complex
     error:   True: the table is not verified; False: a warning
     pointer: JSON pointer (RFC 6901) into the table
     example: the first call that shows it; None where no call does (a menu)

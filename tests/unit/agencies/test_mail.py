@@ -13,6 +13,7 @@ import pytest
 from callrouter.agencies.mail import MailSender, MailServer
 from callrouter.agencies.notices import Channel, Job
 from callrouter.agencies.sending import NotSent
+from callrouter.incidents.views import StorageUnavailable
 from tests.unit.agencies.given_notices import given_job
 
 SENDER = "112@centre.example"
@@ -145,3 +146,20 @@ async def test_a_server_without_the_encryption_that_is_wanted_gets_nothing() -> 
             await sender.send(mail_job())
     assert sink.mails == []
     assert not [line for line in sink.lines if line.startswith("AUTH")]
+
+
+async def test_who_is_sent_a_mail_is_noted_before_it_goes_out_or_it_does_not() -> None:
+    sink, noted = Sink(), list[int]()
+
+    async def note(_job: Job) -> None:
+        if noted:
+            raise StorageUnavailable("away")
+        noted.append(len(sink.lines))
+
+    async with serving(sink):
+        sender = MailSender(MailServer("127.0.0.1", sink.port, "none", SENDER, within_s=20.0), note)
+        await sender.send(mail_job())
+        assert (noted, len(sink.mails)) == ([0], 1)
+        with pytest.raises(StorageUnavailable):
+            await sender.send(mail_job())
+        assert len(sink.mails) == 1

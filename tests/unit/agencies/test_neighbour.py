@@ -14,7 +14,7 @@ from callrouter.agencies.neighbour import MAX_TOKEN, NeighbourSender
 from callrouter.agencies.notices import Channel, Job
 from callrouter.agencies.sending import NotSent
 from callrouter.incidents.views import IncidentDetail, IncidentSummary, StorageUnavailable
-from tests.unit.agencies.given_notices import given_job
+from tests.unit.agencies.given_notices import SECRET, given_job, receiver
 
 SUMMARY = IncidentSummary(UUID(int=1), 7, "open", "fire", 1, False, "", None)
 
@@ -25,7 +25,7 @@ def given_sender(
     shown = [] if shown is None else shown
 
     async def secret_of(_agency: str, _contact: str) -> str | None:
-        return None
+        return SECRET
 
     async def detail_of(_incident: UUID) -> IncidentDetail | None:
         return detail
@@ -81,11 +81,14 @@ async def test_who_is_about_to_be_sent_an_incident_is_noted_first_or_nothing_goe
     tmp_path: Path, job: Job
 ) -> None:
     shown: list[str] = []
-    sender = given_sender(tmp_path, IncidentDetail(SUMMARY, (), ()), shown)
-    await sender.made(job)
-    assert shown == ["kota"]
-    await sender.close()
-    sender = given_sender(tmp_path, IncidentDetail(SUMMARY, (), ()), refuses=StorageUnavailable("away"))
-    with pytest.raises(StorageUnavailable):
-        await sender.made(job)
-    await sender.close()
+    async with receiver() as centre:
+        job = replace(job, notice=replace(job.notice, target=centre.url))
+        sender = given_sender(tmp_path, IncidentDetail(SUMMARY, (), ()), shown)
+        await sender.send(job)
+        assert (shown, len(centre.requests)) == (["kota"], 1)
+        await sender.close()
+        sender = given_sender(tmp_path, IncidentDetail(SUMMARY, (), ()), refuses=StorageUnavailable("away"))
+        with pytest.raises(StorageUnavailable):
+            await sender.send(job)
+        assert len(centre.requests) == 1
+        await sender.close()

@@ -30,7 +30,7 @@ DELIVERED, QUEUED, DEAD, SENDING = (
 class Script:
     """A sender that does what is said of a target: an error, or waiting for ever (None); else it delivers."""
 
-    says: dict[str, NotSent | Settled | None] = field(default_factory=dict)
+    says: dict[str, NotSent | Settled | StorageUnavailable | None] = field(default_factory=dict)
     sent: list[Job] = field(default_factory=list)
     at_once: int = 0
     most: int = 0
@@ -323,3 +323,17 @@ async def test_what_a_sender_has_settled_is_settled_by_nobody_else() -> None:
                 await asyncio.sleep(0.01)
     assert state(outbox, *jobs) == [SENDING, SENDING]
     assert (works.delivered, works.failures, works.doubted) == (1, 1, 0)
+
+
+async def test_notice_that_could_not_be_noted_is_no_failure_of_its_receiver_and_is_due_again() -> None:
+    outbox, job = MemoryOutbox(), fresh("a")
+    script = Script({"a": StorageUnavailable("away")})
+    outbox.put(job)
+    pace = Pace(look_s=0.01, try_s=5.0, lost_s=0.05, doubt_s=0.02)
+    async with running(dispatcher(outbox, script, pace)) as one:
+        async with asyncio.timeout(20):
+            while script.tries("a") < 2:
+                await asyncio.sleep(0.01)
+        assert (one.failures, one.doubted, outbox.notice(job).last_error) == (0, 0, "")
+        script.says.clear()
+        await outbox.until(lambda: outbox.notice(job).state is DELIVERED)

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from callrouter.agencies.notices import Job
 from callrouter.agencies.sending import NotSent
 from callrouter.agencies.signing import signed
 from callrouter.agencies.webhook import WebhookSender
 from callrouter.bilingual import Bilingual
 from callrouter.errors import OperatorError
+from callrouter.incidents.views import StorageUnavailable
 from tests.api.test_tls import given_pair
 from tests.unit.agencies.given_notices import AT, SECRET, given_job, receiver
 
@@ -54,6 +56,29 @@ async def test_a_notice_goes_out_signed_under_its_own_id(sender: WebhookSender) 
     told = json.loads(body)
     assert (told["type"], told["data"]["number"], told["data"]["words"]) == ("incident.passed", 12, "hati-hati")
     assert told["data"]["notice"] == str(job.notice.id)
+
+
+async def test_who_is_sent_a_notice_is_noted_before_it_goes_out_or_it_does_not() -> None:
+    noted: list[int] = []
+    away: list[Exception] = []
+
+    async def note(_job: Job) -> None:
+        if away:
+            raise away[0]
+        noted.append(len(agency.requests))
+
+    sender = WebhookSender(LOOPBACK, the_secret, shown=note)
+    async with receiver() as agency:
+        await sender.send(given_job(agency.url))
+        assert (noted, len(agency.requests)) == ([0], 1)
+        away.append(StorageUnavailable("away"))
+        with pytest.raises(StorageUnavailable):
+            await sender.send(given_job(agency.url))
+        assert len(agency.requests) == 1
+        with pytest.raises(NotSent):  # what cannot go out is shown to nobody
+            await sender.send(given_job("http://10.9.9.9/"))
+        assert noted == [0]
+    await sender.close()
 
 
 @pytest.mark.parametrize(
