@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from callrouter.access.model import Right
 from callrouter.api import examples, translate
-from callrouter.api.models import LiveBoard, NoParameters
+from callrouter.api.live_models import LiveBoard
+from callrouter.api.models import NoParameters
 from callrouter.api.operation import Asked, Surface
 from callrouter.bilingual import Bilingual
 from callrouter.clock import now_us

@@ -6,7 +6,9 @@ from uuid import UUID
 
 from pydantic import Field
 
-from callrouter.api.models import Answer, LiveCall, Moment, Parameters, Suspicion
+from callrouter.api.incident_models import Suspicion
+from callrouter.api.live_models import LiveCall
+from callrouter.api.models import Answer, Moment, Parameters
 from callrouter.api.parameters import Identifier
 from callrouter.api.translate import live_call, maybe, moment, suspicion, text
 from callrouter.calls.caller import LAST_CALLS, NEARBY, Card, OpenIncident, PastCall

@@ -37,7 +37,8 @@ from callrouter.api.case_models import (
     VerdictOrder,
 )
 from callrouter.api.desk_models import MergePatch
-from callrouter.api.models import Incident, IncidentPath, NoParameters
+from callrouter.api.incident_models import Incident
+from callrouter.api.models import IncidentPath, NoParameters
 from callrouter.api.operation import MERGE_PATCH, Answered, Asked, Body, Sent, Surface
 from callrouter.api.preconditions import moved
 from callrouter.api.translate import incident_etag

@@ -13,7 +13,7 @@ from callrouter.access.tokens import actor
 from callrouter.api import case_problems as kinds
 from callrouter.api import problems, refusals, translate
 from callrouter.api.case_models import IncidentFields
-from callrouter.api.models import Incident
+from callrouter.api.incident_models import Incident
 from callrouter.api.needed import needed
 from callrouter.api.operation import Answered, Asked
 from callrouter.api.preconditions import ANY, IfMatch, moved

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from pydantic import Field, field_validator
 
-from callrouter.api.models import Answer, IncidentAgency, IncidentPath, Moment, Parameters, Sent
+from callrouter.api.incident_models import IncidentAgency
+from callrouter.api.models import Answer, IncidentPath, Moment, Parameters, Sent
 from callrouter.api.parameters import WHOLE, Flag, Place
 from callrouter.bilingual import Bilingual, RefusedValue
 from callrouter.incidents.desk import MAX_AGENCIES

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field, RootModel, field_validator
 
-from callrouter.api.models import Answer, Moment, Parameters, Problem, Sent
+from callrouter.api.models import Answer, Moment, Parameters, Sent
 from callrouter.api.parameters import WHOLE, Cursor
+from callrouter.api.problem_models import Problem
 from callrouter.publishing.model import Changed
 from callrouter.routing.facts import Facts
 from callrouter.routing.table import RoutingTable
@@ -215,7 +216,7 @@ class CounterExample(Answer):
 class FindingRow(Answer):
     """One thing that is not as it must be."""
 
-    rule: str = Field(description="V1 to V7, or too_complex (docs/verify.md).", examples=["V3"])
+    rule: str = Field(description="V1 to V8, or too_complex (docs/verify.md).", examples=["V3"])
     error: bool = Field(description="True: it must be corrected; false: a warning.", examples=[True])
     pointer: str = Field(description="JSON pointer into the whole table.", examples=["/routing/routes/3"])
     sentence: str = Field(description="What is wrong, in the language of the answer.")

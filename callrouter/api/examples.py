@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from uuid import UUID
 
-from callrouter.api import models
+from callrouter.api import health_models, incident_models, live_models
 from callrouter.api.incident_query import encode_place
 from callrouter.api.translate import moment
 from callrouter.calls.live import CHECKS, Stage
@@ -27,8 +27,8 @@ _S = 1_000_000
 
 
 @functools.cache
-def row() -> models.IncidentRow:
-    return models.IncidentRow(
+def row() -> incident_models.IncidentRow:
+    return incident_models.IncidentRow(
         id=incident_id(_CALL),
         number=1024,
         state=IncidentState.WITH_AGENCY,
@@ -49,13 +49,13 @@ def row() -> models.IncidentRow:
 
 
 @functools.cache
-def page() -> models.IncidentPage:
-    return models.IncidentPage(items=[row()], next=encode_place(OpenedPlace(1_795_267_207_125_000, 1024)))
+def page() -> incident_models.IncidentPage:
+    return incident_models.IncidentPage(items=[row()], next=encode_place(OpenedPlace(1_795_267_207_125_000, 1024)))
 
 
 @functools.cache
-def _attempt() -> models.Attempt:
-    return models.Attempt(
+def _attempt() -> incident_models.Attempt:
+    return incident_models.Attempt(
         n=1,
         kind="dial",
         label="damkar/posko",
@@ -70,8 +70,8 @@ def _attempt() -> models.Attempt:
 
 
 @functools.cache
-def agency() -> models.IncidentAgency:
-    return models.IncidentAgency(
+def agency() -> incident_models.IncidentAgency:
+    return incident_models.IncidentAgency(
         agency="damkar",
         state=AgencyState.ACKNOWLEDGED,
         how=PassedHow.CALL,
@@ -91,9 +91,9 @@ def agency() -> models.IncidentAgency:
 
 
 @functools.cache
-def incident() -> models.Incident:
-    return models.Incident(
-        **{name: getattr(row(), name) for name in models.IncidentRow.model_fields},
+def incident() -> incident_models.Incident:
+    return incident_models.Incident(
+        **{name: getattr(row(), name) for name in incident_models.IncidentRow.model_fields},
         reporter_number=None,
         reporter_name=None,
         area_source="trunk",
@@ -111,7 +111,7 @@ def incident() -> models.Incident:
         merged=[],
         agencies=[agency()],
         calls=[
-            models.Call(
+            incident_models.Call(
                 id=_CALL,
                 node="pbx1",
                 origin="citizen",
@@ -140,14 +140,14 @@ def incident() -> models.Incident:
             )
         ],
         timeline=[
-            models.TimelineEntry(at=moment(_BEGIN), kind=EventKind.OPENED, actor="pbx1", data={}),
-            models.TimelineEntry(
+            incident_models.TimelineEntry(at=moment(_BEGIN), kind=EventKind.OPENED, actor="pbx1", data={}),
+            incident_models.TimelineEntry(
                 at=moment(_BEGIN + 9 * _S), kind=EventKind.ROUTED, actor=None, data={"route": "kebakaran-damkar"}
             ),
-            models.TimelineEntry(
+            incident_models.TimelineEntry(
                 at=moment(_BEGIN + 17 * _S), kind=EventKind.JOINED, actor="pbx1", data={"by": "damkar"}
             ),
-            models.TimelineEntry(
+            incident_models.TimelineEntry(
                 at=moment(_BEGIN + 75 * _S), kind=EventKind.ENDED, actor="pbx1", data={"outcome": "talked"}
             ),
         ],
@@ -155,12 +155,12 @@ def incident() -> models.Incident:
 
 
 @functools.cache
-def board() -> models.LiveBoard:
-    return models.LiveBoard(
+def board() -> live_models.LiveBoard:
+    return live_models.LiveBoard(
         at=moment(_BEGIN + 11 * _S),
         total=1,
         items=[
-            models.LiveCall(
+            live_models.LiveCall(
                 call=_CALL,
                 incident=incident_id(_CALL),
                 number="+622000000112",
@@ -176,27 +176,27 @@ def board() -> models.LiveBoard:
     )
 
 
-_REFUSED_ALIKE = models.RefusedAlike(
+_REFUSED_ALIKE = live_models.RefusedAlike(
     status=488, reason="Not Acceptable Here", trunk="telkom", source="192.0.2.10"
 ).model_dump()
 
 
 @functools.cache
-def refused() -> models.RefusedCalls:
-    return models.RefusedCalls(
+def refused() -> live_models.RefusedCalls:
+    return live_models.RefusedCalls(
         total=1,
-        counts=[models.RefusedCount(**_REFUSED_ALIKE, count=1, last_at=moment(_BEGIN))],
-        newest=[models.RefusedCall(**_REFUSED_ALIKE, at=moment(_BEGIN), node="pbx1", number="+622000000112")],
+        counts=[live_models.RefusedCount(**_REFUSED_ALIKE, count=1, last_at=moment(_BEGIN))],
+        newest=[live_models.RefusedCall(**_REFUSED_ALIKE, at=moment(_BEGIN), node="pbx1", number="+622000000112")],
     )
 
 
 @functools.cache
-def alive() -> models.Alive:
-    return models.Alive(alive=True)
+def alive() -> health_models.Alive:
+    return health_models.Alive(alive=True)
 
 
 @functools.cache
-def ready() -> models.Readiness:
-    return models.Readiness(
-        ready=True, checks=[models.CheckResult(name=name, ok=True, detail="well") for name in CHECKS]
+def ready() -> health_models.Readiness:
+    return health_models.Readiness(
+        ready=True, checks=[health_models.CheckResult(name=name, ok=True, detail="well") for name in CHECKS]
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from callrouter.api import examples, problems, translate
-from callrouter.api.models import Alive, NoParameters, Readiness
+from callrouter.api.health_models import Alive, Readiness
+from callrouter.api.models import NoParameters
 from callrouter.api.operation import Asked, Surface
 from callrouter.api.problems import ApiProblem, Fault
 from callrouter.bilingual import Bilingual

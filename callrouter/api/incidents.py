@@ -5,8 +5,9 @@ from __future__ import annotations
 from callrouter.access.model import Right
 from callrouter.api import examples, problems, translate
 from callrouter.api.case_answers import shown
+from callrouter.api.incident_models import Incident, IncidentPage
 from callrouter.api.incident_query import IncidentQuery, incident_filter
-from callrouter.api.models import Incident, IncidentPage, IncidentPath, NoParameters
+from callrouter.api.models import IncidentPath, NoParameters
 from callrouter.api.operation import Answered, Asked, Surface
 from callrouter.bilingual import Bilingual
 from callrouter.privacy.access_log import Seen

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from callrouter.api.models import Problem
+from callrouter.api.problem_models import Problem
 from callrouter.bilingual import Bilingual
 
 

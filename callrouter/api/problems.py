@@ -21,9 +21,10 @@ from callrouter.api import (
     refusals,
     supervision_problems,
 )
+from callrouter.api.health_models import NotReadyProblem
 from callrouter.api.kinds import Kind
 from callrouter.api.language import say
-from callrouter.api.models import NotReadyProblem, Problem, ProblemFault
+from callrouter.api.problem_models import Problem, ProblemFault
 from callrouter.bilingual import Bilingual
 from callrouter.routing.values import Language
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from callrouter.access.model import Right
 from callrouter.api import examples, problems, translate
-from callrouter.api.models import NoParameters, RefusedCalls, RefusedQuery
+from callrouter.api.live_models import RefusedCalls, RefusedQuery
+from callrouter.api.models import NoParameters
 from callrouter.api.operation import Asked, Surface
 from callrouter.bilingual import Bilingual
 from callrouter.privacy.access_log import Seen

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from callrouter import clock
-from callrouter.api import models
+from callrouter.api import health_models, incident_models, live_models
 from callrouter.api.incident_query import encode_place
 from callrouter.api.language import say
 from callrouter.bilingual import Bilingual
@@ -35,10 +35,12 @@ def text(value: str) -> str | None:
     return value.encode("utf-8", "replace").decode("utf-8") or None
 
 
-def incident_page(summaries: Sequence[views.IncidentSummary], limit: int, sight: Sight) -> models.IncidentPage:
+def incident_page(
+    summaries: Sequence[views.IncidentSummary], limit: int, sight: Sight
+) -> incident_models.IncidentPage:
     """Return a page. A full page has a `next`, for nobody knows yet whether more follow."""
     full = len(summaries) >= limit
-    return models.IncidentPage(
+    return incident_models.IncidentPage(
         items=[incident_row(summary, sight) for summary in summaries],
         next=encode_place(_place(summaries[-1])) if full else None,
     )
@@ -48,9 +50,9 @@ def _place(last: views.IncidentSummary) -> views.OpenedPlace:
     return views.OpenedPlace(last.opened, last.number)
 
 
-def incident_row(summary: views.IncidentSummary, sight: Sight = WHOLE) -> models.IncidentRow:
+def incident_row(summary: views.IncidentSummary, sight: Sight = WHOLE) -> incident_models.IncidentRow:
     """Return one line of a list. sight: left out only where what is returned is masked afterwards."""
-    return models.IncidentRow(
+    return incident_models.IncidentRow(
         id=summary.id,
         number=summary.number,
         state=IncidentState(summary.state),
@@ -76,11 +78,11 @@ def incident_etag(summary: views.IncidentSummary) -> str:
     return f"{summary.version}-{summary.updated}"
 
 
-def incident(detail: views.IncidentDetail, sight: Sight) -> models.Incident:
+def incident(detail: views.IncidentDetail, sight: Sight) -> incident_models.Incident:
     """Return an incident whole; calls, attempts and timeline in the order of time."""
     row = incident_row(detail.summary, sight)
-    return models.Incident(
-        **{name: getattr(row, name) for name in models.IncidentRow.model_fields},
+    return incident_models.Incident(
+        **{name: getattr(row, name) for name in incident_models.IncidentRow.model_fields},
         **_case(detail.case, sight),
         agencies=[agency_part(part) for part in detail.agencies],
         calls=[_call(call, sight) for call in sorted(detail.calls, key=lambda call: call.opened)],
@@ -104,13 +106,13 @@ def _case(case: views.CaseView, sight: Sight) -> dict[str, Any]:
         "closed_at": maybe(case.closed_at),
         "closed_reason": text(case.closed_reason),
         "merged_into_number": None if case.merged_into is None else case.merged_into.number,
-        "merged": [models.IncidentName(id=one.id, number=one.number) for one in case.merged],
+        "merged": [incident_models.IncidentName(id=one.id, number=one.number) for one in case.merged],
     }
 
 
-def agency_part(part: Assignment) -> models.IncidentAgency:
+def agency_part(part: Assignment) -> incident_models.IncidentAgency:
     """Return what an agency has to do with an incident."""
-    return models.IncidentAgency(
+    return incident_models.IncidentAgency(
         agency=part.agency,
         state=part.state,
         how=part.how,
@@ -129,8 +131,8 @@ def agency_part(part: Assignment) -> models.IncidentAgency:
     )
 
 
-def _call(call: views.CallView, sight: Sight) -> models.Call:
-    return models.Call(
+def _call(call: views.CallView, sight: Sight) -> incident_models.Call:
+    return incident_models.Call(
         id=call.id,
         node=call.node,
         origin=call.origin,
@@ -161,21 +163,21 @@ def _call(call: views.CallView, sight: Sight) -> models.Call:
     )
 
 
-def suspicion(judgement: Judgement) -> models.Suspicion:
+def suspicion(judgement: Judgement) -> incident_models.Suspicion:
     """Return how suspect a caller was, with the reasons in both languages."""
-    return models.Suspicion(
+    return incident_models.Suspicion(
         score=judgement.score,
         terms=[
-            models.ScoreTerm(
-                key=term.key, points=term.points, reason=models.Words(id=term.reason.id, en=term.reason.en)
+            incident_models.ScoreTerm(
+                key=term.key, points=term.points, reason=incident_models.Words(id=term.reason.id, en=term.reason.en)
             )
             for term in judgement.terms
         ],
     )
 
 
-def _attempt(attempt: Attempt) -> models.Attempt:
-    return models.Attempt(
+def _attempt(attempt: Attempt) -> incident_models.Attempt:
+    return incident_models.Attempt(
         n=attempt.n,
         kind=attempt.kind,
         label=text(attempt.label),
@@ -189,8 +191,8 @@ def _attempt(attempt: Attempt) -> models.Attempt:
     )
 
 
-def _entry(event: views.EventView, sight: Sight) -> models.TimelineEntry:
-    return models.TimelineEntry(
+def _entry(event: views.EventView, sight: Sight) -> incident_models.TimelineEntry:
+    return incident_models.TimelineEntry(
         at=moment(event.at), kind=EventKind(event.kind), actor=text(event.actor), data=sight.data(event.data)
     )
 
@@ -199,18 +201,18 @@ def _outcome(outcome: str | None) -> Outcome | None:
     return None if outcome is None else Outcome(outcome)
 
 
-def live_board(calls: Sequence[live.LiveCall], now_us: int, sight: Sight) -> models.LiveBoard:
+def live_board(calls: Sequence[live.LiveCall], now_us: int, sight: Sight) -> live_models.LiveBoard:
     """Return the live board as of `now_us` (µs since 1970 UTC)."""
-    return models.LiveBoard(
+    return live_models.LiveBoard(
         at=moment(now_us),
         total=len(calls),
-        items=[live_call(call, sight) for call in sorted(calls, key=lambda call: call.since)[: models.MAX_LIVE]],
+        items=[live_call(call, sight) for call in sorted(calls, key=lambda call: call.since)[: live_models.MAX_LIVE]],
     )
 
 
-def live_call(call: live.LiveCall, sight: Sight = WHOLE) -> models.LiveCall:
+def live_call(call: live.LiveCall, sight: Sight = WHOLE) -> live_models.LiveCall:
     """Return a call that is up. sight: left out only where what is returned is masked afterwards."""
-    return models.LiveCall(
+    return live_models.LiveCall(
         call=call.call,
         incident=call.incident,
         number=text(sight.number(call.number)),
@@ -225,12 +227,12 @@ def live_call(call: live.LiveCall, sight: Sight = WHOLE) -> models.LiveCall:
     )
 
 
-def refused_calls(found: refused.RefusedCalls, sight: Sight) -> models.RefusedCalls:
+def refused_calls(found: refused.RefusedCalls, sight: Sight) -> live_models.RefusedCalls:
     """Return the refused calls."""
-    return models.RefusedCalls(
+    return live_models.RefusedCalls(
         total=found.total,
         counts=[
-            models.RefusedCount(
+            live_models.RefusedCount(
                 status=one.status,
                 reason=text(one.reason),
                 trunk=text(one.trunk),
@@ -241,7 +243,7 @@ def refused_calls(found: refused.RefusedCalls, sight: Sight) -> models.RefusedCa
             for one in found.counts
         ],
         newest=[
-            models.RefusedCall(
+            live_models.RefusedCall(
                 status=call.status,
                 reason=text(call.reason),
                 trunk=text(call.trunk),
@@ -258,11 +260,11 @@ def refused_calls(found: refused.RefusedCalls, sight: Sight) -> models.RefusedCa
 _UNCHECKED = Bilingual("tidak diperiksa", "was not checked")
 
 
-def check_results(checks: Sequence[live.Check], language: Language) -> list[models.CheckResult]:
+def check_results(checks: Sequence[live.Check], language: Language) -> list[health_models.CheckResult]:
     """Return the checks in `language`; one that must be there and is not counts as failed."""
     given = {check.name for check in checks}
     missing = [live.Check(name, ok=False, detail=_UNCHECKED) for name in live.CHECKS if name not in given]
     return [
-        models.CheckResult(name=check.name, ok=check.ok, detail=say(check.detail, language))
+        health_models.CheckResult(name=check.name, ok=check.ok, detail=say(check.detail, language))
         for check in (*checks, *missing)
     ]

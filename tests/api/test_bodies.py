@@ -273,7 +273,7 @@ async def test_who_asks_first_is_told_to_go_on(server: ApiServer, managed: Manag
     raw = json.dumps(OTHER[Kind.AREAS]).encode()
     reader, writer = await connect(server)
     writer.write(a_post(managed, AREAS, f"Content-Length: {len(raw)}", "Expect: 100-continue"))
-    assert await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 3) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30) == b"HTTP/1.1 100 Continue\r\n\r\n"
     writer.write(raw)
     assert (await asyncio.wait_for(reader.readuntil(b"}"), 20)).startswith(b"HTTP/1.1 201 ")
     writer.close()

@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 
 from callrouter.api.connection import Limits
-from callrouter.api.models import MAX_LIVE
+from callrouter.api.live_models import MAX_LIVE
 from callrouter.bilingual import Bilingual
 from callrouter.calls.live import CHECKS, Check, LiveCall, Stage
 from callrouter.incidents.model import incident_id

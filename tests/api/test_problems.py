@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 from callrouter.api import (
     case_problems,
     eido_problems,
-    models,
+    incident_models,
+    live_models,
     notice_problems,
     party_problems,
     problems,
@@ -197,7 +198,7 @@ async def test_a_row_that_cannot_be_shown_is_a_500(client: Client, incidents: Fa
     assert reply.json["code"] == "internal_error"
 
 
-@pytest.mark.parametrize("model", [models.IncidentRow, models.Call, models.LiveCall])
+@pytest.mark.parametrize("model", [incident_models.IncidentRow, incident_models.Call, live_models.LiveCall])
 def test_a_failure_to_show_a_caller_does_not_name_him_in_the_log(model: type[BaseModel]) -> None:
     with pytest.raises(ValidationError) as failure:
         model.model_validate({"number": ["+62811223344"], "caller_number": "+62811223344"})

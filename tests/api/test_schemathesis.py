@@ -63,7 +63,7 @@ from tests.storage.desks import table
 
 EXAMPLES = 5
 """Of each operation, beside those of the description itself."""
-STARTED_WITHIN_S = 20
+STARTED_WITHIN_S = 60
 TAG = re.compile(DOCUMENT["components"]["parameters"]["IfMatch"]["schema"]["pattern"])
 
 # What the description's examples name.

@@ -9,28 +9,20 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import update
 
-from callrouter.access.model import Principal, Role
 from callrouter.bilingual import Bilingual
 from callrouter.calls.ports import CallOpened
 from callrouter.incidents.desk import (
-    MAX_AGENCIES,
     Actor,
-    AlreadyPassed,
-    CannotMerge,
     Done,
     Illegal,
-    IllegalMove,
     IncidentExists,
     Moved,
     NewIncident,
     NoDisposition,
     NoSuchIncident,
     NoSuchSubCode,
-    NotWithAgency,
     Refused,
-    TooManyAgencies,
     Verdict,
 )
 from callrouter.incidents.dispositions import SubCode
@@ -44,67 +36,32 @@ from callrouter.storage.sub_codes import SubCodes
 from tests.storage.given import (
     AT,
     SECOND,
-    execute,
     given_ended,
     given_failed,
     given_opened,
-    given_routed,
     incident_of,
-    one,
-    picture,
     rows,
     store,
     whole_call,
 )
-
-OPERATOR = Actor("siti (operator)")
-SUPERVISOR = Actor("budi (supervisor)", supervises=True)
-DAMKAR = Actor("damkar-1 (agency)", agency="damkar")
-KEY = b"k" * 32
-ADMIN = Principal("diskominfo-1", Role.ADMIN)
-
-
-class Clock:
-    """Goes on by a second at each look."""
-
-    def __init__(self) -> None:
-        self.now = AT + 1_000 * SECOND
-
-    def __call__(self) -> int:
-        self.now += SECOND
-        return self.now
-
-
-def desk_of(database: Database, told: list[UUID] | None = None) -> IncidentTables:
-    changed = None if told is None else told.extend
-    return IncidentTables(database, acknowledge_s=300, now_us=Clock(), **({"changed": changed} if changed else {}))
+from tests.storage.incident_desks import (
+    ADMIN,
+    DAMKAR,
+    KEY,
+    OPERATOR,
+    SUPERVISOR,
+    Clock,
+    by_hand,
+    desk_of,
+    given_incident,
+    kinds_of,
+    row_of,
+)
 
 
 @pytest.fixture
 def desk(database: Database) -> IncidentTables:
     return desk_of(database)
-
-
-async def given_incident(database: Database, *items: Any) -> UUID:
-    call = uuid4()
-    await store(database, given_opened(call), given_routed(call), *items)
-    return incident_id(call)
-
-
-async def by_hand(desk: IncidentTables, **fields: Any) -> UUID:
-    return (await desk.open_by_hand(NewIncident(uuid4(), fields), OPERATOR)).incident
-
-
-async def row_of(database: Database, incident: UUID) -> dict[str, Any]:
-    return await one(database, t.incident, id=incident)
-
-
-async def parts_of(database: Database, incident: UUID) -> dict[str, dict[str, Any]]:
-    return {row["agency"]: row for row in await rows(database, t.incident_agency, incident=incident)}
-
-
-async def kinds_of(database: Database, incident: UUID) -> list[str]:
-    return [row["kind"] for row in await rows(database, t.incident_event, incident=incident)]
 
 
 # ------------------------------------------------------------------------------------------------ opened by hand
@@ -216,114 +173,6 @@ async def test_an_unknown_incident_is_named(desk: IncidentTables) -> None:
         await desk.note(uuid4(), "x", OPERATOR)
 
 
-# ------------------------------------------------------------------------------------------------ agencies
-async def test_an_incident_is_passed_to_agencies_and_goes_as_far_as_they(
-    database: Database, desk: IncidentTables
-) -> None:
-    incident = await by_hand(desk)
-    await desk.pass_to(incident, frozenset({1}), ["damkar", "pmi"], "bring masks", OPERATOR)
-    part = (await parts_of(database, incident))["damkar"]
-    assert (part["state"], part["how"], part["passed_by"]) == ("passed", "notice", "siti (operator)")
-    assert part["due_at"] == part["passed_at"] + 300 * SECOND
-
-    async def state_after(agency: str, to: AgencyState) -> str:
-        await desk.agency_state(incident, agency, None, to, "", replace(DAMKAR, agency=agency))
-        state: str = (await row_of(database, incident))["state"]
-        return state
-
-    assert (await row_of(database, incident))["state"] == "with_agency"
-    assert await state_after("damkar", AgencyState.ACKNOWLEDGED) == "acknowledged"
-    assert await state_after("pmi", AgencyState.DECLINED) == "acknowledged"
-    assert await state_after("damkar", AgencyState.ON_SCENE) == "on_scene"
-    assert await state_after("damkar", AgencyState.RESOLVED) == "resolved"
-    row, part = await row_of(database, incident), (await parts_of(database, incident))["damkar"]
-    for name in ("acknowledged_at", "on_scene_at", "resolved_at"):
-        assert row[name] == part[name] is not None
-    assert (row["en_route_at"], row["version"]) == (None, 2)
-    assert [e["data"]["agency_state"] for e in await rows(database, t.incident_event, kind="agency")] == [
-        ["passed", "acknowledged"],
-        ["passed", "declined"],
-        ["acknowledged", "on_scene"],
-        ["on_scene", "resolved"],
-    ]
-
-
-async def test_passing_is_for_all_agencies_or_none(database: Database, desk: IncidentTables) -> None:
-    incident = await by_hand(desk)
-    await desk.pass_to(incident, None, ["damkar"], "", OPERATOR)
-    with pytest.raises(AlreadyPassed) as refused:
-        await desk.pass_to(incident, None, ["pmi", "damkar"], "", OPERATOR)
-    assert (refused.value.agency, refused.value.state) == ("damkar", "passed")
-    assert set(await parts_of(database, incident)) == {"damkar"}
-    with pytest.raises(TooManyAgencies):
-        await desk.pass_to(incident, None, [f"a{n}" for n in range(MAX_AGENCIES)], "", OPERATOR)
-    assert set(await parts_of(database, incident)) == {"damkar"}
-
-
-async def test_an_agency_that_declined_is_asked_anew_with_a_clock_of_its_own(
-    database: Database, desk: IncidentTables
-) -> None:
-    incident = await by_hand(desk)
-    await desk.pass_to(incident, None, ["damkar"], "", OPERATOR)
-    await desk.agency_state(incident, "damkar", None, AgencyState.DECLINED, "no engine", DAMKAR)
-    assert (await row_of(database, incident))["state"] == "with_operator"
-    first = (await parts_of(database, incident))["damkar"]
-    await desk.pass_to(incident, None, ["damkar"], "", OPERATOR)
-    again = (await parts_of(database, incident))["damkar"]
-    assert (again["id"], again["state"], again["acknowledged_at"]) == (first["id"], "passed", None)
-    assert again["passed_at"] > first["passed_at"]
-    assert again["version"] == first["version"] + 1
-
-
-async def test_an_agencys_illegal_move_names_the_legal_ones(desk: IncidentTables) -> None:
-    incident = await by_hand(desk)
-    await desk.pass_to(incident, None, ["damkar"], "", OPERATOR)
-    with pytest.raises(IllegalMove) as refused:
-        await desk.agency_state(incident, "damkar", None, AgencyState.WITHDRAWN, "", DAMKAR)
-    assert refused.value.legal == ("acknowledged", "en_route", "on_scene", "resolved", "declined")
-    await desk.agency_state(incident, "damkar", None, AgencyState.WITHDRAWN, "", OPERATOR)
-
-
-async def test_of_two_phones_of_an_agency_that_saw_the_same_one_is_told_so(
-    database: Database, desk: IncidentTables
-) -> None:
-    incident = await by_hand(desk)
-    await desk.pass_to(incident, None, ["damkar"], "", OPERATOR)
-    await desk.agency_state(incident, "damkar", frozenset({1}), AgencyState.ACKNOWLEDGED, "", DAMKAR)
-    with pytest.raises(Moved) as refused:
-        await desk.agency_state(incident, "damkar", frozenset({1}), AgencyState.DECLINED, "", DAMKAR)
-    assert refused.value.version == 2
-    assert (await parts_of(database, incident))["damkar"]["state"] == "acknowledged"
-
-
-async def test_an_agency_acts_on_its_own_part_only_and_learns_nothing_of_others(
-    database: Database, desk: IncidentTables
-) -> None:
-    incident = await by_hand(desk)
-    await desk.pass_to(incident, None, ["pmi"], "", OPERATOR)
-    with pytest.raises(NotWithAgency):
-        await desk.agency_state(incident, "damkar", None, AgencyState.ACKNOWLEDGED, "", DAMKAR)
-    with pytest.raises(NotWithAgency):
-        await desk.remark(incident, "damkar", None, "hello", DAMKAR)
-    await desk.close(incident, None, Verdict(Disposition.TEST), "", OPERATOR)
-    with pytest.raises(NotWithAgency):  # not Illegal, which would tell of its state
-        await desk.agency_state(incident, "damkar", None, AgencyState.ACKNOWLEDGED, "", DAMKAR)
-    assert set(await parts_of(database, incident)) == {"pmi"}
-
-
-async def test_an_agencys_remark_is_kept_with_its_part_also_when_it_is_over(
-    database: Database, desk: IncidentTables
-) -> None:
-    incident = await by_hand(desk)
-    await desk.pass_to(incident, None, ["damkar"], "", OPERATOR)
-    await desk.close(incident, None, Verdict(Disposition.TEST), "", OPERATOR)
-    await desk.remark(incident, "damkar", frozenset({1}), "road closed", DAMKAR)
-    await desk.remark(incident, "damkar", frozenset({2}), "road flooded", DAMKAR)
-    assert (await parts_of(database, incident))["damkar"]["remark"] == "road flooded"
-    remarks = await rows(database, t.incident_event, kind="remark")
-    assert [r["data"]["text"] for r in remarks] == ["road closed", "road flooded"]
-
-
 # ------------------------------------------------------------------------------------------------ closing
 async def test_closing_takes_a_disposition_and_a_reason(database: Database, desk: IncidentTables) -> None:
     incident = await given_incident(database)
@@ -406,103 +255,6 @@ async def test_a_sub_code_belongs_to_its_disposition(database: Database, desk: I
         ("create", "dispositions/prank/anak"),
         ("replace", "dispositions/prank/anak"),
     ]
-
-
-# ------------------------------------------------------------------------------------------------ merging
-async def test_merging_points_there_and_taking_it_back_is_as_if_nothing_had_been(
-    database: Database, desk: IncidentTables
-) -> None:
-    call = uuid4()
-    await store(database, *whole_call(call))
-    incident = incident_id(call)
-    await desk.pass_to(incident, None, ["pmi"], "", OPERATOR)
-    other = await by_hand(desk)
-    before = await picture(database, call)
-    await desk.merge(incident, None, other, SUPERVISOR)
-    detail = await Incidents(database).detail(incident)
-    assert detail is not None
-    assert detail.case.merged_into is not None
-    assert (detail.summary.state, detail.case.merged_into.number) == ("merged", 2)
-    assert len(detail.calls) == 1
-    target = await Incidents(database).detail(other)
-    assert target is not None
-    assert [name.number for name in target.case.merged] == [1]
-    assert [e.kind for e in target.timeline] == ["handed_in", "joined_by"]
-    await desk.unmerge(incident, None, SUPERVISOR)
-    after = await picture(database, call)
-    assert [e["kind"] for e in after["events"][-2:]] == ["merged", "unmerged"]
-    assert after | {"events": after["events"][:-2]} == before
-
-
-async def test_what_was_merged_refuses_and_says_where_its_life_goes_on(desk: IncidentTables) -> None:
-    merged, into = await by_hand(desk), await by_hand(desk)
-    await desk.merge(merged, None, into, SUPERVISOR)
-    with pytest.raises(Illegal) as refused:
-        await desk.change(merged, None, {"place": "x"}, OPERATOR)
-    assert (refused.value.merged_into, refused.value.legal) == (2, ("agency", "unmerge"))
-
-
-async def test_nothing_is_merged_into_itself_or_what_is_merged_or_closed(desk: IncidentTables) -> None:
-    one, two, three = [await by_hand(desk) for _ in range(3)]
-    with pytest.raises(CannotMerge):
-        await desk.merge(one, None, one, SUPERVISOR)
-    await desk.merge(one, None, two, SUPERVISOR)
-    with pytest.raises(CannotMerge) as refused:
-        await desk.merge(three, None, one, SUPERVISOR)
-    assert refused.value.goes_on_in == 2
-    with pytest.raises(CannotMerge):  # a circle
-        await desk.merge(two, None, one, SUPERVISOR)
-    await desk.close(two, None, Verdict(Disposition.TEST), "", OPERATOR)
-    with pytest.raises(CannotMerge):
-        await desk.merge(three, None, two, SUPERVISOR)
-    with pytest.raises(NoSuchIncident):
-        await desk.merge(three, None, uuid4(), SUPERVISOR)
-
-
-async def test_two_merges_into_each_other_at_once_make_no_circle(database: Database, desk: IncidentTables) -> None:
-    one, two = await by_hand(desk), await by_hand(desk)
-
-    async def merge(a: UUID, b: UUID) -> bool:
-        try:
-            await desk.merge(a, None, b, SUPERVISOR)
-        except Refused:
-            return False
-        return True
-
-    assert sorted(await asyncio.gather(merge(one, two), merge(two, one))) == [False, True]
-    pointers = {(await row_of(database, id_))["merged_into"] for id_ in (one, two)}
-    assert None in pointers
-
-
-# ------------------------------------------------------------------------------------------------ closing themselves
-async def test_abandoned_and_silent_ones_close_themselves_with_the_reason(database: Database) -> None:
-    clock = Clock()
-    desk = IncidentTables(database, acknowledge_s=300, now_us=clock)
-    left, reached, silent, real = [await given_incident(database) for _ in range(4)]
-    for incident in (left, reached):
-        call = (await row_of(database, incident))["opening_call"]
-        await store(database, given_failed(call, Outcome.ABANDONED))
-    await desk.take(reached, None, OPERATOR)
-    await desk.dispose(silent, None, Verdict(Disposition.GHOST), OPERATOR)
-    await desk.dispose(real, None, Verdict(Disposition.EMERGENCY), OPERATOR)
-    # The rows of calls were written by the real clock, those of persons by ours: bring all to one time.
-    await execute(database, update(t.incident).values(updated_at=AT))
-    assert await desk.close_quiet(AT, 25) == 0
-    assert await desk.close_quiet(AT + 1, 25) == 2
-    assert await desk.close_quiet(AT + 1, 25) == 0
-    states = [(await row_of(database, i))["closed_reason"] for i in (left, reached, silent, real)]
-    assert states == ["quiet: abandoned", "", "quiet: ghost", ""]
-    (entry,) = await rows(database, t.incident_event, incident=left, kind="closed")
-    assert (entry["actor"], entry["data"]["closed_reason"]) == ("callrouter", ["", "quiet: abandoned"])
-    assert (await row_of(database, left))["callback"] is False
-
-
-async def test_a_backlog_is_closed_in_pieces(database: Database, desk: IncidentTables) -> None:
-    for _ in range(7):
-        incident = await by_hand(desk)
-        await desk.dispose(incident, None, Verdict(Disposition.GHOST), OPERATOR)
-    far = AT + 10_000 * SECOND
-    assert [await desk.close_quiet(far, 3) for _ in range(4)] == [3, 3, 1, 0]
 
 
 # ------------------------------------------------------------------------------------------------ whole or not at all

@@ -14,7 +14,7 @@ from callrouter.storage.database import Database
 from callrouter.storage.incident_desk import IncidentTables
 from callrouter.storage.notice_rows import NoticeWriter
 from callrouter.storage.notices import Notices
-from tests.storage.test_notices import OPERATOR, Centre, webhook
+from tests.storage.notice_centre import OPERATOR, Centre, webhook
 from tests.unit.agencies.given_notices import SECRET, receiver
 
 ROOT = Path(__file__).parents[2]
