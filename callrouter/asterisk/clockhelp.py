@@ -14,7 +14,7 @@ All of it comes when the wait would have been over at the latest, so a step that
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from time import monotonic, time
@@ -184,10 +184,7 @@ class ClockHelp:
                 due.add(one, self._may_wait_s(one, found))
         for at, waiting in due.in_order():
             await self._sleep(at - self._now())
-            now = await self._channels() or {}
-            for one in waiting:
-                if one.name in now and one.waits_still(now[one.name]):
-                    await self._end(one)
+            await self._end_all(waiting)
 
     def _may_wait_s(self, one: _Channel, all_: Mapping[str, _Channel]) -> float | None:
         """Return for how long this may go on; None where it waits for nothing that is ended from here."""
@@ -205,18 +202,32 @@ class ClockHelp:
             ring_s = waits.member_ring_s if caller.queue else caller.time_s or ring_s
         return ring_s + (waits.confirm_s + LISTENS_S if one.name.startswith("Local/") else 0)
 
-    async def _end(self, one: _Channel) -> None:
-        self.ended += 1
-        log.warning("clock.helped", channel=one.name, stage=one.stage or "leg")
-        if not one.call:
-            await self._try("Hangup", Channel=one.name, Cause="19")
-            return
-        if one.queue:
-            await self._try("QueueWithdrawCaller", Queue=one.queue, Caller=one.name)
-        await self._push(one.name)
+    async def _end_all(self, waiting: Sequence[_Channel]) -> None:
+        """End the waits of those who wait still; once more where that did not reach the PBX."""
+        for _ in range(TRIES):
+            if (now := await self._until_seen()) is None:
+                break
+            still = [one for one in waiting if one.name in now and one.waits_still(now[one.name])]
+            waiting = [one for one in still if not await self._end(one)]
+            if not waiting:
+                return
+            await self._sleep(MORE_S)
+        log.error("clock.not_ended", channels=[one.name for one in waiting], why="the PBX could not be told")
 
-    async def _push(self, channel: str) -> None:
-        await self._try("ControlPlayback", Channel=channel, Control="stop")
+    async def _end(self, one: _Channel) -> bool:
+        """Return whether the PBX was told."""
+        if not one.call:
+            told = await self._told("Hangup", Channel=one.name, Cause="19")
+        else:
+            told = not one.queue or await self._told("QueueWithdrawCaller", Queue=one.queue, Caller=one.name)
+            told = told and await self._push(one.name)
+        if told:
+            self.ended += 1
+            log.warning("clock.helped", channel=one.name, stage=one.stage or "leg")
+        return told
+
+    async def _push(self, channel: str) -> bool:
+        return await self._told("ControlPlayback", Channel=channel, Control="stop")
 
     # ------------------------------------------------------------------ whether telephones are there
     async def _ask(self) -> None:
@@ -246,6 +257,17 @@ class ClockHelp:
         if answer is None:
             return None
         return {one.name: one for event in answer.events if (one := _channel(event)).name}
+
+    async def _told(self, name: str, **fields: str) -> bool:
+        """Return whether the PBX was reached. That it refuses is an answer: a channel may be gone by now."""
+        try:
+            await self._hands.action(name, within_s=WITHIN_S, **fields)
+        except AmiRefused as error:
+            log.info("clock.not_done", action=name, why=str(error))
+        except AmiUnavailable as error:
+            log.info("clock.not_done", action=name, why=str(error))
+            return False
+        return True
 
     async def _try(self, name: str, *, listing: str | None = None, **fields: str) -> AmiAnswer | None:
         """Return None where the PBX did not do it: a channel may be gone by now, and so may the PBX."""

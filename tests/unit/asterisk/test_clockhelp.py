@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from callrouter.asterisk import clockhelp
-from callrouter.asterisk.ami import AmiAnswer, AmiEvent, AmiRefused
+from callrouter.asterisk.ami import AmiAnswer, AmiEvent, AmiRefused, AmiUnavailable
 from callrouter.asterisk.clockhelp import ClockHelp, Waits
 
 WALL_S = 1_800_000_000.0
@@ -65,8 +65,14 @@ class _Pbx:
     def __init__(self, *channels: AmiEvent, since: int = 99, then: tuple[AmiEvent, ...] = ()) -> None:
         self.channels, self.since, self.then = channels, since, then
         self.asked: list[tuple[str, ...]] = []
+        self.done: list[tuple[str, ...]] = []
+        """What reached it and was not refused."""
         self.times: list[float] = []
         self.refuses = ""
+        self.away: range = range(0)
+        """Looks, counted from 1, that get no answer."""
+        self.unreached: list[str] = []
+        """Actions that do not reach it, once each."""
         self.clock = _Clock()
         self.looks = 0
 
@@ -75,13 +81,19 @@ class _Pbx:
             self.looks += 1
             if self.refuses == name:
                 raise AmiRefused("gone")
+            if self.looks in self.away:
+                raise AmiUnavailable("no answer")
             return AmiAnswer({}, (), self.then if self.looks >= self.since else self.channels)
         self.asked.append(
             (name, *(str(fields[key]) for key in ("Channel", "Queue", "Caller", "Endpoint") if key in fields))
         )
         self.times.append(self.clock.now())
+        if name in self.unreached:
+            self.unreached.remove(name)
+            raise AmiUnavailable("no answer")
         if name == self.refuses:
             raise AmiRefused("no such channel")
+        self.done.append(self.asked[-1])
         return AmiAnswer({}, (), ())
 
 
@@ -174,6 +186,36 @@ async def test_who_has_gone_meanwhile_keeps_nobody_else_from_help() -> None:
         "QueueWithdrawCaller",
         "ControlPlayback",
     ]
+
+
+async def test_a_pbx_that_does_not_answer_just_then_is_asked_again_until_it_does() -> None:
+    pbx = _Pbx(caller("a", "operator", RING))
+    pbx.away = range(3, 8)
+    helper = _help(pbx)
+    await helper.help()
+    assert _after(pbx, "QueueWithdrawCaller") == [(("QueueWithdrawCaller", "operators", "a"), 37)]
+    assert (pbx.asked[-1], helper.ended) == (("ControlPlayback", "a"), 1)
+
+
+@pytest.mark.parametrize("unreached", ["Hangup", "QueueWithdrawCaller", "ControlPlayback"])
+async def test_what_did_not_reach_the_pbx_is_said_again_to_who_waits_still(unreached: str) -> None:
+    pbx = _Pbx(caller("a", "operator", RING), caller("b", "menu"), leg("PJSIP/op1", "a"))
+    pbx.unreached = [unreached] * 4
+    helper = _help(pbx)
+    await helper.help()
+    for done in (("Hangup", "PJSIP/op1"), ("QueueWithdrawCaller", "operators", "a"), ("ControlPlayback", "b")):
+        assert done in pbx.done
+    assert pbx.done[-1] == ("ControlPlayback", "a")
+    assert helper.ended == 3
+
+
+async def test_who_goes_on_by_himself_is_not_told_again() -> None:
+    pbx = _Pbx(caller("a", "operator", RING), since=4, then=(caller("a", "operator", RING, n="2"),))
+    pbx.unreached = ["QueueWithdrawCaller"]
+    helper = _help(pbx)
+    await helper.help()
+    assert len(_after(pbx, "QueueWithdrawCaller")) == 1
+    assert helper.ended == 0
 
 
 async def test_a_pbx_that_cannot_be_asked_is_given_up_after_a_while() -> None:
