@@ -12,6 +12,7 @@ from typing import Final
 
 import pytest
 import structlog
+from hypothesis import settings
 
 HERE: Final = Path(__file__).parent
 WAITING: Final = {HERE / "pbx", HERE / "chaos"}
@@ -21,6 +22,10 @@ FEW_BUT_LONG: Final = {HERE / "chaos"}
 """Folders whose few tests last for minutes: they come first."""
 OF_A_FILE: Final = 10
 """So many tests does it take to start what a file needs."""
+
+# The tests share a machine: an example may take its time.
+settings.register_profile("shared machine", deadline=None)
+settings.load_profile("shared machine")
 
 # As the service does (callrouter.logs): a traceback that is drawn with rich takes a second of a busy machine.
 structlog.configure(
@@ -35,7 +40,8 @@ Files = list[tuple[Path, list[pytest.Item]]]
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mix the files that wait with those that compute, the long ones first, so that no process ends long before the
-    others. How long a file lasts, its number of tests tells well enough; the same order in every process.
+    others. How long a file lasts, the limits of its tests tell where they have been raised, and else their number
+    well enough; the same order in every process.
     """
     files = [(path, list(tests)) for path, tests in groupby(items, key=lambda item: item.path)]
     place = _places([file for file in files if waits(file[0])], BEFORE_THE_END)
@@ -51,10 +57,18 @@ def waits(path: Path) -> bool:
 
 def _places(files: Files, end: float) -> dict[Path, float]:
     """Return where each file begins between 0 and `end`: after as large a part of its kind as lies before it."""
-    ordered = sorted(files, key=lambda file: (file[0].parent not in FEW_BUT_LONG, -len(file[1]), file[0]))
+    ordered = sorted(
+        files, key=lambda file: (file[0].parent not in FEW_BUT_LONG, -_limit_s(file[1]), -len(file[1]), file[0])
+    )
     total = sum(len(tests) + OF_A_FILE for _, tests in ordered)
     before, place = 0, {}
     for path, tests in ordered:
         place[path] = end * before / total
         before += len(tests) + OF_A_FILE
     return place
+
+
+def _limit_s(tests: list[pytest.Item]) -> float:
+    """Return the longest time that a test may take; 0 where none of them has a limit of its own."""
+    limits = (test.get_closest_marker("timeout") for test in tests)
+    return max((float(limit.args[0]) for limit in limits if limit is not None), default=0.0)

@@ -12,10 +12,19 @@ from callrouter.prepare import prepare
 from callrouter.prompts.audio import wav_bytes
 from callrouter.prompts.texts import needed
 from callrouter.publishing.importing import read_table
+from tests.cli.forks import Forks
 from tests.cli.site import Site
 from tests.databases import migrated_sqlite, postgres_server, postgres_url  # noqa: F401 - fixtures
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "kab-malang.yaml"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forks() -> Iterator[None]:
+    """What runs the commands."""
+    with Forks() as running:
+        Site.forks = running
+        yield
 
 
 @pytest.fixture

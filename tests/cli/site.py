@@ -1,4 +1,4 @@
-"""A state folder with its settings, and `python -m callrouter …` run on it."""
+"""A state folder with its settings, and `python -m callrouter …` run on it (see forks.py)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import re
 import shutil
 import socket
 import sqlite3
-import subprocess
-import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from demo.addresses import free_port
+from tests.cli.forks import Forks
 
 ENDS_WITHIN_S = 40
 STREAMS = ("AGI", "AMI", "API")
@@ -63,6 +63,7 @@ class Site:
 
     folder: Path
     settings: dict[str, Any] = field(default_factory=dict)
+    forks: ClassVar[Forks]
 
     @property
     def state(self) -> Path:
@@ -95,15 +96,10 @@ class Site:
     def run(self, *words: str, path: Path | None = None, **settings: Any) -> Done:
         """Run a command to its end. `path`: PATH, in place of the test's own."""
         environment = self.environment(**settings) | ({"PATH": str(path)} if path else {})
-        done = subprocess.run(
-            (sys.executable, "-m", "callrouter", *words),
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=ENDS_WITHIN_S,
-            check=False,
-        )
-        return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+        with tempfile.TemporaryDirectory() as folder:
+            code = self.forks.run(words, environment, Path(folder), ENDS_WITHIN_S)
+            out, err = ((Path(folder) / name).read_text() for name in ("out", "err"))
+        return Done(code, out, err)
 
     def everything(self) -> dict[str, str]:
         """Return all files in the folder with their contents, and what the SQLite database holds."""

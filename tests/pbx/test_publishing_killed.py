@@ -16,7 +16,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 GROUP = {"key": "malam", "members": ["op2"]}
 LOOK_S = 0.0005
-_LIMIT_S = 10.0
+_LIMIT_S = 30.0
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

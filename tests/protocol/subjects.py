@@ -53,8 +53,8 @@ class OurAgi:
             peers=frozenset({"127.0.0.1"}),
             max_sessions=10,
             handler=self._handle,
-            handshake_s=0.3,
-            reply_s=0.5,
+            handshake_s=1.0,
+            reply_s=1.5,
         )
 
     async def __aenter__(self) -> Self:
@@ -173,7 +173,7 @@ class OurAmi:
             on_event=self._take,
             on_login=self._nothing,
             ping_s=0.1,
-            dead_s=0.3,
+            dead_s=1.0,
             backoff=(0.02, 0.1),
             refused_s=0.2,
         )
@@ -204,7 +204,7 @@ class OurAmi:
 
     async def ask(self, name: str, listing: str | None = None, **fields: Any) -> Answer:
         try:
-            answer = await self.link.action(name, within_s=0.3, listing=listing, **fields)
+            answer = await self.link.action(name, within_s=1.0, listing=listing, **fields)
         except AmiRefused as error:
             return Answer("refused", reason=str(error))
         except (AmiUnavailable, UnsafeArgument) as error:

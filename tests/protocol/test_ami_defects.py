@@ -51,7 +51,7 @@ async def test_M2_originate_is_answered_and_always_asynchronous(subject: Subject
     async with subject(pbx.port) as link:
         await logged_in(link)
         asked = asyncio.ensure_future(link.ask("Originate", Channel="Local/s@x", Context="x", Exten="s", Priority=1))
-        done, _ = await asyncio.wait({asked}, timeout=1)
+        done, _ = await asyncio.wait({asked}, timeout=3)
         asked.cancel()
         assert done
         assert asked.result().kind == "ok"
@@ -90,7 +90,7 @@ async def test_M4_action_during_an_outage_is_unavailable_at_once(subject: Subjec
         await pbx.shut()
         assert await until(lambda: not link.up or (isinstance(link, BareAmi) and not link.manager._connected))
         asked = asyncio.ensure_future(link.ask("Redirect", Channel="PJSIP/a-1", Context="x", Exten="s", Priority=1))
-        done, _ = await asyncio.wait({asked}, timeout=0.5)
+        done, _ = await asyncio.wait({asked}, timeout=3)
         asked.cancel()
         assert done
         assert asked.result().kind == "unavailable"
@@ -102,7 +102,7 @@ async def test_M5_unanswered_action_fails_in_time_and_is_forgotten(subject: Subj
     async with subject(pbx.port) as link:
         await logged_in(link)
         asked = asyncio.ensure_future(link.ask("Status"))
-        done, _ = await asyncio.wait({asked}, timeout=1)
+        done, _ = await asyncio.wait({asked}, timeout=3)
         asked.cancel()
         assert done
         assert asked.result().kind == "unavailable"
@@ -120,7 +120,7 @@ async def test_M6_half_open_link_is_noticed(subject: Subject, pbx: FakeManager) 
         await logged_in(link)
         pbx.mute = True
         assert await pbx.wait_for("Ping", times=pbx.count("Ping") + 1)
-        assert await until(lambda: not link.up, 1)
+        assert await until(lambda: not link.up, 3)
 
 
 @ami_row("each network segment is decoded alone")
@@ -158,7 +158,7 @@ async def test_M10_refused_login_is_said_loudly(subject: Subject, pbx: FakeManag
     pbx.accept_login = False
     async with subject(pbx.port) as link:
         assert await pbx.wait_for("Login")
-        assert await until(lambda: any("login" in text.lower() for text in link.complaints), 1)
+        assert await until(lambda: any("login" in text.lower() for text in link.complaints), 3)
         assert not link.up
 
 

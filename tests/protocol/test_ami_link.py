@@ -41,7 +41,7 @@ async def linked(pbx: FakeManager, board: Board, **settings: Any) -> AsyncIterat
     async def on_login() -> None:
         await board.on_login()
 
-    options: dict[str, Any] = {"ping_s": 0.1, "dead_s": 0.3, "backoff": (0.02, 0.1), "refused_s": 0.2, **settings}
+    options: dict[str, Any] = {"ping_s": 0.1, "dead_s": 1.0, "backoff": (0.02, 0.1), "refused_s": 0.2, **settings}
     link = AmiLink(
         host="127.0.0.1",
         port=pbx.port,

@@ -53,7 +53,7 @@ async def reconciling(pbx: FakeManager) -> AsyncIterator[tuple[Kept, AmiLink, li
         asked[0] += 1
         login = link.counters.logins
         try:
-            status = await link.action("Status", listing="StatusComplete", within_s=0.3, Variables="CR_CALL")
+            status = await link.action("Status", listing="StatusComplete", within_s=1.0, Variables="CR_CALL")
         except (AmiUnavailable, AmiRefused) as error:
             raise Unseen(str(error)) from None
         return Look(2, living_calls(status), login)
@@ -74,7 +74,7 @@ async def reconciling(pbx: FakeManager) -> AsyncIterator[tuple[Kept, AmiLink, li
         on_event=lambda _event: None,
         on_login=on_login,
         ping_s=0.1,
-        dead_s=0.5,
+        dead_s=2.0,
         backoff=(0.02, 0.1),
     )
     tasks = [asyncio.create_task(link.run()), asyncio.create_task(reconciler.run())]

@@ -8,7 +8,7 @@ import pytest
 
 from demo.softphone import NET_S, Answer, DeadPeer, NotInTime, Reject, RingOnly, Softphone
 
-LATE_S = 2.0
+LATE_S = 10.0
 """A busy machine is late with anything by less."""
 WARGA_HZ = 600
 DAMKAR_HZ = 1000
@@ -62,7 +62,7 @@ async def test_the_report_tells_when_each_thing_happened(warga: Softphone, damka
     assert (report.ended_by, theirs.ended_by) == ("remote", "local")
     wall = report.wall(report.answered_s)
     assert wall is not None
-    assert wall == pytest.approx(time.time() - (time.monotonic() - report.answered_s), abs=0.05)
+    assert wall == pytest.approx(time.time() - (time.monotonic() - report.answered_s), abs=1.0)
 
 
 async def test_digits_arrive_in_order_slow_and_fast(warga: Softphone, damkar: Softphone) -> None:

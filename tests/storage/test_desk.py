@@ -281,7 +281,7 @@ async def test_who_and_why_of_any_length_and_letters_are_kept_as_the_database_ca
 
 
 async def test_loading_a_big_table_lets_the_calls_go_on(desk: DeskTables) -> None:
-    """1,000 routes hold the loop for some 3 ms at most; the bound is loose, for machines under load."""
+    """1,000 routes hold the loop for some 3 ms at most, of 150 in all, both of CPU; a slow machine needs more."""
     whole = table(1_000)
     changes = puts(whole)
     longest = 0.0
@@ -295,17 +295,19 @@ async def test_loading_a_big_table_lets_the_calls_go_on(desk: DeskTables) -> Non
 
     gc.disable()  # whose pause would count for whoever is at work
     watcher = asyncio.create_task(watch())
+    begun = time.thread_time()
     try:
         await desk.write(0, changes, note("import"))
         await desk.commit(1, whole, "siti", "why", note("publish"))
         held = await desk.load()
         version = await desk.version(1)
+        in_all = time.thread_time() - begun
     finally:
         watcher.cancel()
         gc.enable()
     assert len(held.entries) == len(changes) - 1
     assert version is not None
-    assert 0 < longest < 0.025, f"the loop was held for {longest * 1000:.1f} ms"
+    assert 0 < longest < in_all / 8, f"the loop was held for {longest * 1000:.1f} of {in_all * 1000:.0f} ms"
 
 
 async def test_the_desk_after_a_restart_is_the_one_before(database_url: str) -> None:

@@ -121,7 +121,7 @@ async def test_abstract_address_is_understood() -> None:
 async def test_without_systemd_nothing_is_told_and_run_returns() -> None:
     told = supervisor(Part(), {"WATCHDOG_USEC": "60000"})
     told.ready()
-    await asyncio.wait_for(told.run(), 1)
+    await asyncio.wait_for(told.run(), 30)
 
 
 async def test_systemd_that_does_not_listen_is_logged_and_harms_nothing(address: str) -> None:

@@ -47,29 +47,29 @@ Echo = tuple[asyncio.StreamReader, asyncio.StreamWriter, Link]
 async def test_a_link_that_hangs_passes_all_that_waited_when_it_flows_again(echo: Echo) -> None:
     reader, writer, link = echo
     writer.write(b"one")
-    assert await asyncio.wait_for(reader.readexactly(3), 5) == b"one"
+    assert await asyncio.wait_for(reader.readexactly(3), 30) == b"one"
     link.flow = Flow.STALLED
     writer.write(b"two")
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(reader.read(3), 0.3)
     link.flow = Flow.FREE
-    assert await asyncio.wait_for(reader.readexactly(3), 5) == b"two"
+    assert await asyncio.wait_for(reader.readexactly(3), 30) == b"two"
 
 
 async def test_a_link_that_is_cut_ends_what_is_open_and_refuses_what_comes(echo: Echo) -> None:
     reader, writer, link = echo
     writer.write(b"one")
-    await asyncio.wait_for(reader.readexactly(3), 5)
+    await asyncio.wait_for(reader.readexactly(3), 30)
     link.flow = Flow.CUT
     with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
-        await asyncio.wait_for(reader.readexactly(1), 5)
+        await asyncio.wait_for(reader.readexactly(1), 30)
 
 
 async def test_a_slow_link_loses_nothing(echo: Echo) -> None:
     reader, writer, link = echo
     link.flow = Flow.SLOW
     writer.write(bytes(range(250)))
-    assert await asyncio.wait_for(reader.readexactly(250), 10) == bytes(range(250))
+    assert await asyncio.wait_for(reader.readexactly(250), 30) == bytes(range(250))
 
 
 def event(name: str, **fields: str) -> bytes:

@@ -258,17 +258,17 @@ def test_anchor_alias_and_tag_are_each_told() -> None:
 def test_bomb_of_aliases_is_refused_at_once() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
-    before = time.monotonic()
+    before = time.thread_time()
     problems = refused("\n".join(lines))
-    assert time.monotonic() - before < 2
+    assert time.thread_time() - before < 2
     assert all("anchors and aliases" in p.sentence.en for p in problems)
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "- " * 100_000, "{a: " * 100_000, "a:\n" + " -" * 100_000])
 def test_endless_depth_is_refused_at_once(text: str) -> None:
-    before = time.monotonic()
+    before = time.thread_time()
     problem = only(text)
-    assert time.monotonic() - before < 5
+    assert time.thread_time() - before < 5
     assert f"more than {MAX_DEPTH} levels" in problem.sentence.en
 
 
