@@ -86,6 +86,30 @@ def priorities(text: str) -> list[Priority]:
     return found
 
 
+def assigned(step: Priority) -> dict[str, str]:
+    """Return what a line sets: names, as they are written, and values, without the quotes around them."""
+    if step.application not in {"Set", "MSet"}:
+        return {}
+    pairs = _parted(step.arguments) if step.application == "MSet" else [step.arguments]
+    found = dict(pair.split("=", 1) for pair in pairs)
+    for name in [name for name in found if name.startswith("ARRAY(")]:
+        names, values = name[6:-1].split(","), _parted(found.pop(name))
+        found |= dict(zip(names, [*values, *[""] * len(names)], strict=False))
+    return {name: value.strip('"') for name, value in found.items()}
+
+
+def _parted(text: str) -> list[str]:
+    """Return the parts of a text between its commas, but for those in brackets of any kind."""
+    parts, depth = [""], 0
+    for char in text:
+        depth += (char in "([{") - (char in ")]}")
+        if char == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += char
+    return parts
+
+
 def functions(arguments: str) -> set[str]:
     """Return the dialplan functions that some arguments call, read (``${X()}``) or written (``Set(X()=``)."""
     return set(re.findall(r"\$\{([A-Z][A-Z0-9_]+)\(", arguments)) | set(
