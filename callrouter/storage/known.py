@@ -225,6 +225,9 @@ def _opened(call: KnownCall, opened: Opened, source: Source) -> Added:
         uniqueid=opened.uniqueid,
         sent_from=opened.sent_from,
     )
+    told = (call.opened_at, call.node, call.origin, call.trunk)
+    if call.opened_source != Source.INFERRED and told == (opened.at, opened.node, opened.origin, opened.trunk):
+        return Added(known)  # its entry stands there already, word for word
     data = {"origin": opened.origin, "trunk": opened.trunk}
     return Added(known, KnownEvent(call.incident, call.id, EventKind.OPENED, "", opened.at, opened.node, data))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from callrouter.incidents.lifecycle import Assignment, by_call, with_answer
 from callrouter.incidents.model import AgencyState, EventKind, Outcome, PassedHow
 from callrouter.storage import tables as t
 from callrouter.storage.known import AGENCY
-from callrouter.storage.rows import chunks, upsert
+from callrouter.storage.rows import among, chunks, upsert
 
 Parts = dict[str, Assignment]
 """By agency."""
@@ -32,12 +33,17 @@ def part_of(row: Any) -> Assignment:
     return Assignment(**values | {"state": AgencyState(values["state"]), "how": PassedHow(values["how"])})
 
 
+@lru_cache
+def _parts(dialect: str) -> Any:
+    part = t.incident_agency.c
+    return select(t.incident_agency).where(among(dialect, part.incident)).order_by(part.passed_at, part.agency)
+
+
 async def parts_of(connection: AsyncConnection, incidents: Sequence[UUID]) -> dict[UUID, Parts]:
     """Return the parts of these incidents (not more than fit into one statement), each incident with what it has."""
     found: dict[UUID, Parts] = {incident: {} for incident in incidents}
     if incidents:
-        rows = select(t.incident_agency).where(t.incident_agency.c.incident.in_(incidents))
-        for row in await connection.execute(rows.order_by(t.incident_agency.c.passed_at, t.incident_agency.c.agency)):
+        for row in await connection.execute(_parts(connection.dialect.name), {"some": list(incidents)}):
             part = part_of(row)
             found[part.incident][part.agency] = part
     return found
@@ -64,6 +70,8 @@ async def settle_parts(connection: AsyncConnection, parts: Mapping[UUID, Parts],
     An agency that talked to a caller has a part. One that has it for that alone loses it where a better record says
     that its human did not keep the caller.
     """
+    if not parts:
+        return set()
     told = await _answers(connection, list(parts))
     put: list[Assignment] = []
     gone: list[UUID] = []
@@ -137,22 +145,36 @@ def _endpoint(target: str) -> str:
     return rest
 
 
-async def _answers(connection: AsyncConnection, incidents: Collection[UUID]) -> dict[UUID, dict[str, int]]:
-    call, attempt = t.call.c, t.attempt.c
+@lru_cache
+def _calls_of(dialect: str) -> Any:
+    call = t.call.c
     columns = (call.id, call.incident, call.outcome, call.plan, call.decided_plan)
-    calls = {
-        row.id: row
-        for row in await connection.execute(select(*columns).where(call.incident.in_(incidents)))
-        if row.outcome in _HEARD
-    }
-    heard: dict[UUID, list[Heard]] = {id_: [] for id_ in calls}
+    return select(*columns).where(among(dialect, call.incident))
+
+
+@lru_cache
+def _talks_of(dialect: str) -> Any:
+    attempt = t.attempt.c
+    columns = (attempt.call, attempt.label, attempt.by, attempt.human_at, attempt.begun_at, attempt.kind)
     # "began" with a proven human: the caller hung up first, and the step had no time to note its result.
-    talked = select(attempt.call, attempt.label, attempt.by, attempt.human_at, attempt.begun_at, attempt.kind).where(
-        attempt.call.in_(calls),
-        (attempt.result == "talked") | ((attempt.result == "began") & attempt.human_at.is_not(None)),
-    )
+    talked = (attempt.result == "talked") | ((attempt.result == "began") & attempt.human_at.is_not(None))
+    return select(*columns).where(among(dialect, attempt.call), talked)
+
+
+@lru_cache
+def _joins_of(dialect: str) -> Any:
+    event = t.incident_event.c
+    columns = (event.call, event.at, event.actor, event.data)
+    return select(*columns).where(among(dialect, event.call), event.kind == str(EventKind.JOINED))
+
+
+async def _answers(connection: AsyncConnection, incidents: Collection[UUID]) -> dict[UUID, dict[str, int]]:
+    dialect = connection.dialect.name
+    rows = await connection.execute(_calls_of(dialect), {"some": list(incidents)})
+    calls = {row.id: row for row in rows if row.outcome in _HEARD}
+    heard: dict[UUID, list[Heard]] = {id_: [] for id_ in calls}
     with_record: set[UUID] = set()
-    for one in await connection.execute(talked) if calls else ():
+    for one in await connection.execute(_talks_of(dialect), {"some": list(calls)}) if calls else ():
         with_record.add(one.call)
         if one.kind == "dial":
             at = one.begun_at if one.human_at is None else one.human_at
@@ -170,10 +192,6 @@ async def _add_joins(connection: AsyncConnection, heard: dict[UUID, list[Heard]]
     """Add whom the service saw on the line, for calls of which the PBX has not (or never) told who talked."""
     if not calls:
         return
-    event = t.incident_event.c
-    joins = select(event.call, event.at, event.actor, event.data).where(
-        event.call.in_(calls), event.kind == str(EventKind.JOINED)
-    )
-    for row in await connection.execute(joins):
+    for row in await connection.execute(_joins_of(connection.dialect.name), {"some": list(calls)}):
         if row.data.get("with") == AGENCY:
             heard[row.call].append(Heard(row.at, "", row.actor))

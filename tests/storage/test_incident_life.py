@@ -371,6 +371,16 @@ def test_one_who_fails_to_listen_keeps_a_change_from_nobody_else() -> None:
     assert [entry["event"] for entry in logs] == ["incidents.listener_failed"]
 
 
+def test_who_waits_for_ends_is_not_told_of_calls_that_go_on() -> None:
+    changes, every, ends = Changes(), list[UUID](), list[UUID]()
+    changes.follow(every.extend)
+    changes.follow(ends.extend, only_ends=True)
+    going, over = uuid4(), uuid4()
+    changes.goes_on([going])
+    changes([over])
+    assert (every, ends) == ([going, over], [over])
+
+
 async def test_whoever_follows_hears_of_calls_too(database: Database) -> None:
     told: list[UUID] = []
     call, other, third = uuid4(), uuid4(), uuid4()
