@@ -35,10 +35,12 @@ GATHER_S: Final = 0.25
 costs time on the loop that serves calls.
 """
 RETRY_S: Final = 2.0
+ASK_S: Final = 5.0
+"""How long it is known how far each file was taken, until the database is asked again: it may be another one then."""
 
 
 def batches(folder: Path, node: str, offsets: dict[str, int]) -> Iterator[JournalBatch]:
-    """Yield what the files of `node` hold beyond `offsets`, oldest file first.
+    """Yield what the files of `node` hold by now beyond `offsets`, oldest file first.
 
     A last line without its line end is still being written, and is left for the next time.
     """
@@ -51,7 +53,8 @@ def batches(folder: Path, node: str, offsets: dict[str, int]) -> Iterator[Journa
             # The PBX does not fsync: after a power cut the file may be shorter than what was taken of it. What is
             # written since is new, and reading a record again changes nothing.
             offset = 0
-        while batch := _next_batch(path, node, offset):
+        # What is written while this is stored waits for the next time: else each line of it takes a transaction.
+        while offset < size and (batch := _next_batch(path, node, offset)):
             yield batch
             offset = batch.offset
 
@@ -157,6 +160,8 @@ class JournalReader:
         self.rung: Callable[[NoticeRung], Awaitable[None]] | None = None
         """Takes what became of notices by telephone, as `duty` does."""
         self._old = OldFiles(folder, node, store, keep_days)
+        self._known: dict[str, int] | None = None
+        self._ask_at = 0.0
         self._bell = asyncio.Event()
         self._begun = 0
         self._whole = 0
@@ -219,19 +224,24 @@ class JournalReader:
 
     async def catch_up(self) -> int:
         """Take everything that is there now; return how many records. Raises StorageUnavailable or OSError."""
-        offsets = await self._offsets()
+        offsets, self._known = await self._offsets(), None
         taken = 0
         for batch in batches(self._folder, self._node, offsets):
             await self._hand_on(batch.duty, batch.tries, batch.rung)
             await self._store.apply(batch)
+            offsets[batch.file] = batch.offset
             self._tell(batch)
             taken += len(batch.records) + len(batch.duty) + len(batch.tries) + len(batch.rung)
         if not taken:
             await self._old.tidy(offsets)
+        self._known = offsets
         return taken
 
     async def _offsets(self) -> dict[str, int]:
+        if self._known is not None and monotonic() < self._ask_at:
+            return self._known
         await self._old.bring_back()
+        self._ask_at = monotonic() + ASK_S
         offsets = await self._store.offsets(self._node)
         older = [path.name for path in journal_files(self._folder, self._node) if path.name not in offsets]
         return offsets | await self._store.offsets_of(self._node, older)

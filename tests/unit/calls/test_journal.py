@@ -98,6 +98,16 @@ def test_batch_ends_with_a_line_and_the_next_one_begins_there(tmp_path: Path) ->
     assert all(b.rejected == () and b.offset % (len(opened_line()) + 1) == 0 for b in read)
 
 
+def test_what_is_written_while_a_batch_is_stored_waits_for_the_next_reading(tmp_path: Path) -> None:
+    write(tmp_path, opened_line())
+    reading = batches(tmp_path, "pbx1", {})
+    first = next(reading)
+    write(tmp_path, opened_line(OTHER))
+    assert [r.call for r in first.records] == [CALL]
+    assert list(reading) == []
+    assert taken(tmp_path, {first.file: first.offset}) == ([OTHER], [])
+
+
 @pytest.mark.parametrize("length", [MAX_LINE + 1, MAX_READ - 1, MAX_READ, MAX_READ + 1, 256 * 1024 + 7, 3 * MAX_READ])
 def test_endless_line_is_set_aside_and_what_follows_is_read(tmp_path: Path, length: int) -> None:
     before, after = uuid4(), uuid4()
