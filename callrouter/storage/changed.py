@@ -22,15 +22,26 @@ class Changes:
 
     def __init__(self) -> None:
         self._listeners: list[Changed] = []
+        self._of_ends: list[Changed] = []
 
-    def follow(self, listener: Changed) -> None:
-        """Tell `listener` from now on."""
-        self._listeners.append(listener)
+    def follow(self, listener: Changed, *, only_ends: bool = False) -> None:
+        """Tell `listener` from now on; `only_ends`: not of what calls that go on do to their incidents."""
+        (self._of_ends if only_ends else self._listeners).append(listener)
 
     def __call__(self, incidents: Collection[UUID]) -> None:
         """Tell all of them."""
-        for listener in self._listeners:
+        self.goes_on(incidents)
+        _tell(self._of_ends, incidents)
+
+    def goes_on(self, incidents: Collection[UUID]) -> None:
+        """Tell of incidents that calls have changed which go on."""
+        _tell(self._listeners, incidents)
+
+
+def _tell(listeners: Collection[Changed], incidents: Collection[UUID]) -> None:
+    if incidents:
+        for listener in listeners:
             try:
                 listener(incidents)
-            except Exception:  # see above
+            except Exception:  # see Changes
                 log.exception("incidents.listener_failed")

@@ -11,8 +11,9 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from callrouter.calls.records import JournalBatch
+from callrouter.calls.records import JournalBatch, Opened
 from callrouter.clock import now_us
+from callrouter.incidents.model import incident_id
 from callrouter.storage import tables as t
 from callrouter.storage.changed import Changed, nobody
 from callrouter.storage.database import Database, StorageUnavailable, is_away
@@ -28,13 +29,21 @@ MAX_OFFSETS = 500
 class Journal:
     """Stores journal batches (callrouter.calls.ports.JournalStore). Raises StorageUnavailable: try again later.
 
-    changed: told of the incidents of a batch once it is stored; it must not wait
+    changed, goes_on: told of the incidents of a batch once it is stored, `goes_on` of those whose calls have only
+    begun; they must not wait
     """
 
-    def __init__(self, database: Database, now_us: Callable[[], int] = now_us, changed: Changed = nobody) -> None:
+    def __init__(
+        self,
+        database: Database,
+        now_us: Callable[[], int] = now_us,
+        changed: Changed = nobody,
+        goes_on: Changed | None = None,
+    ) -> None:
         self._database = database
         self._now_us = now_us
         self._changed = changed
+        self._goes_on = changed if goes_on is None else goes_on
 
     async def offsets(self, node: str) -> dict[str, int]:
         """Return how far each of the newest files of `node` has been taken, in bytes.
@@ -105,7 +114,13 @@ class Journal:
         except Exception as error:  # noqa: BLE001 - see above
             log.error("journal_batch_refused", file=batch.file, offset=batch.offset, error=type(error).__name__)
             await self._database.write(one_by_one)
-        self._changed(touched)
+        self._tell(batch, touched)
+
+    def _tell(self, batch: JournalBatch, touched: set[UUID]) -> None:
+        more = {incident_id(record.call) for record in batch.records if not isinstance(record, Opened)}
+        begun = {incident_id(record.call) for record in batch.records if isinstance(record, Opened)} - more
+        self._changed(touched - begun)
+        self._goes_on(touched & begun)
 
     async def _close(
         self, connection: AsyncConnection, batch: JournalBatch, refused: Sequence[tuple[bytes, str]]

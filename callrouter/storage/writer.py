@@ -23,7 +23,8 @@ BATCH = 200
 """Notes in one transaction."""
 GATHER_S = 0.2
 """How long the first note waits for others. A transaction costs milliseconds of the loop that serves the calls, with
-one note nearly as many as with fifty; and it would fall into the moment in which the PBX dials."""
+one note nearly as many as with fifty; and it would fall into the moment in which the PBX dials. Less than the journal
+waits (calls.journal.GATHER_S): who sees the end of a call sees what was noted before."""
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
 WARN_AT = 0.7
@@ -131,7 +132,8 @@ class NoteWriter:
 
             async def work(connection: AsyncConnection) -> None:
                 calls = [note for note in notes if not isinstance(note, CallRefused | CallJudged)]
-                touched.update(await fill(connection, calls))
+                if calls:
+                    touched.update(await fill(connection, calls))
                 await store_judgements(connection, [note for note in notes if isinstance(note, CallJudged)])
                 await store_refused(connection, [note for note in notes if isinstance(note, CallRefused)])
 

@@ -129,6 +129,8 @@ class Feed:
         self._gather_s = gather_s
         self._events: OrderedDict[tuple[Kind, str], Event] = OrderedDict()
         self._listeners: dict[Listener, None] = {}
+        self.heard = asyncio.Event()
+        """Set while somebody listens: what is dear to find out is found out then."""
         self._whose: Counter[str] = Counter()
         self._epoch = secrets.token_hex(EPOCH_BYTES)
         self._seq = 0
@@ -204,6 +206,7 @@ class Feed:
         listener = Listener(self, who, frozenset(kinds), after)
         self._listeners[listener] = None
         self._whose[who] += 1
+        self.heard.set()
         return listener
 
     def left(self, listener: Listener) -> None:
@@ -213,6 +216,8 @@ class Feed:
             self._whose[listener.who] -= 1
             if not self._whose[listener.who]:
                 del self._whose[listener.who]
+        if not self._listeners:
+            self.heard.clear()
 
     @property
     def closed(self) -> bool:

@@ -21,6 +21,9 @@ AT_ONCE: Final = 50
 """Incidents read together: more would keep the loop that serves the calls for longer than 5 ms."""
 WAITING: Final = 10_000
 """Incidents that wait to be read. Beyond it every listener is told to fetch everything anew."""
+UNHEARD: Final = 500
+"""Incidents that wait while nobody listens: whoever comes back has them within a second. Of more he is told to fetch
+everything anew, as beyond WAITING."""
 PAUSE_S: Final = 1.0
 """Between tries, while the database is away."""
 
@@ -61,21 +64,24 @@ class IncidentNews:
 
     def changed(self, incidents: Collection[UUID]) -> None:
         """These incidents have changed, and the change is committed. Returns at once and never raises."""
-        if len(self._waiting) + len(incidents) > self.limit:
-            self.given_up += 1
+        most = self.limit if self._feed.heard.is_set() else min(self.limit, UNHEARD)
+        if len(self._waiting) + len(incidents) > most:
             self._waiting.clear()
             self._feed.renew()
-            log.warning("events.begun_anew", limit=self.limit)
+            if self._feed.heard.is_set():
+                self.given_up += 1
+                log.warning("events.begun_anew", limit=self.limit)
             return
         self._waiting.update(dict.fromkeys(incidents))
         if self._waiting:
             self._came.set()
 
     async def run(self) -> None:
-        """Read and tell, for ever. While the database is away they wait."""
+        """Read and tell, for ever. While the database is away they wait, and while nobody listens."""
         failing = False
         while True:
             await self._came.wait()
+            await self._feed.heard.wait()
             await asyncio.sleep(GATHER_S)
             some = [incident for incident, _ in zip(self._waiting, range(AT_ONCE), strict=False)]
             for incident in some:

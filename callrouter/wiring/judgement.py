@@ -18,7 +18,8 @@ class Judging(Group):
 
     def __init__(self, database: Database, changes: Changes) -> None:
         self.suspicions = Suspicions(PastNumbers(database), now_us)
-        changes.follow(self.suspicions.changed)
+        # A call that has just come is remembered already; it says more of its number when it is over.
+        changes.follow(self.suspicions.changed, only_ends=True)
 
     def tasks(self) -> Sequence[Task]:
         """Read what is known of numbers, and follow what changes."""

@@ -34,11 +34,12 @@ class Records(Group):
     ) -> None:
         self._duty = duty
         self.changes = changes
-        self.writer = NoteWriter(database, settings.writer_queue, changes)
+        rows = Journal(database, changed=changes, goes_on=changes.goes_on)
+        self.writer = NoteWriter(database, settings.writer_queue, changes.goes_on)
         self.journal = JournalReader(
             settings.journal_dir,
             settings.node,
-            CountedJournal(Journal(database, changed=changes), metrics),
+            CountedJournal(rows, metrics),
             self._by_phone,
             settings.journal_keep_days,
         )

@@ -15,8 +15,8 @@ from callrouter.duty.service import DutyView
 from callrouter.incidents.views import IncidentSummary, StorageUnavailable
 from callrouter.stream import duty, incidents
 from callrouter.stream.duty import DutyNews
-from callrouter.stream.feed import Feed, Kind
-from callrouter.stream.incidents import AT_ONCE, IncidentNews, IncidentNow
+from callrouter.stream.feed import Feed, Kind, Reset
+from callrouter.stream.incidents import AT_ONCE, UNHEARD, IncidentNews, IncidentNow
 
 
 class Rows:
@@ -45,6 +45,13 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.001)
 
 
+def a_feed() -> Feed:
+    """A feed to which somebody listens."""
+    feed = Feed()
+    feed.listen("me", {Kind.INCIDENT})
+    return feed
+
+
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(incidents, "GATHER_S", 0.01)
@@ -53,7 +60,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_changes_of_a_moment_are_read_together_and_told_once_each() -> None:
-    feed, rows = Feed(), Rows()
+    feed, rows = a_feed(), Rows()
     news = IncidentNews(feed, rows)
     ids = [uuid4() for _ in range(AT_ONCE + 1)]
     running = asyncio.create_task(news.run())
@@ -66,7 +73,7 @@ async def test_changes_of_a_moment_are_read_together_and_told_once_each() -> Non
 
 
 async def test_what_changes_while_it_is_read_is_read_again() -> None:
-    feed, rows = Feed(), Rows()
+    feed, rows = a_feed(), Rows()
     news = IncidentNews(feed, rows)
     one = uuid4()
     reading = rows.now
@@ -85,7 +92,7 @@ async def test_what_changes_while_it_is_read_is_read_again() -> None:
 
 @pytest.mark.parametrize("failure", [StorageUnavailable("away"), ValueError("a defect")])
 async def test_a_failure_ends_nothing(failure: Exception) -> None:
-    feed, rows = Feed(), Rows()
+    feed, rows = a_feed(), Rows()
     rows.fails = [failure]
     news = IncidentNews(feed, rows)
     running = asyncio.create_task(news.run())
@@ -101,13 +108,41 @@ async def test_a_failure_ends_nothing(failure: Exception) -> None:
 
 
 async def test_too_many_waiting_means_that_everybody_fetches_anew() -> None:
-    feed = Feed()
+    feed = a_feed()
     news = IncidentNews(feed, Rows(), most=10)
     place = feed.place
     news.changed([uuid4() for _ in range(10)])
     news.changed([uuid4()])
     assert (news.waiting, news.given_up) == (0, 1)
     assert feed.place.partition("-")[0] != place.partition("-")[0]
+
+
+async def test_while_nobody_listens_nothing_is_read_and_who_comes_back_has_what_he_missed() -> None:
+    feed, rows = Feed(), Rows()
+    news = IncidentNews(feed, rows)
+    running = asyncio.create_task(news.run())
+    feed.listen("me", {Kind.INCIDENT}).close()
+    place, missed = feed.place, {str(uuid4()) for _ in range(3)}
+    news.changed([UUID(one) for one in missed])
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert (news.waiting, rows.read) == (3, [])
+    listener = feed.listen("me", {Kind.INCIDENT}, place)
+    batch = await listener.next(30)
+    assert batch is not None
+    assert (batch.reset, {event.key for event in batch.events}) == (None, missed)
+    running.cancel()
+
+
+async def test_who_comes_back_after_more_than_is_kept_for_nobody_fetches_anew() -> None:
+    feed = Feed()
+    news = IncidentNews(feed, Rows())
+    place = feed.place
+    news.changed([uuid4() for _ in range(UNHEARD)])
+    news.changed([uuid4()])
+    batch = await feed.listen("me", {Kind.INCIDENT}, place).next(30)
+    assert batch is not None
+    assert (batch.reset, news.waiting, news.given_up) == (Reset.EPOCH, 0, 0)
 
 
 def a_view(key: str, *, rung: bool = True) -> DutyView:
