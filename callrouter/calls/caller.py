@@ -23,7 +23,7 @@ from callrouter.privacy.numbers import NoNumber, spellings
 
 log = structlog.get_logger(__name__)
 
-GATHER_S: Final = 0.1
+GATHER_S: Final = 0.25
 """How long the first caller waits for others: they are looked up together, and the menu takes seconds."""
 AT_ONCE: Final = 20
 """Callers looked up together."""
@@ -127,6 +127,17 @@ class Card:
     judgement: Judgement | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a card is made of, when it is told: most calls ring no operator."""
+
+    live: LiveCall
+    area: str = ""
+    complete: bool = False
+    history: History = field(default_factory=History)
+    judgement: Judgement | None = None
+
+
 class Callers:
     """Keeps a card for each call that is up, and says when an operator's telephone rings for it.
 
@@ -145,7 +156,7 @@ class Callers:
         self._tell = tell
         self._operators = operators
         self._judge = judge or NoJudge()
-        self._cards: dict[UUID, Card] = {}
+        self._known: dict[UUID, _Known] = {}
         self._at: dict[str, UUID] = {}
         self._wanted: dict[UUID, None] = {}
         self._came = asyncio.Event()
@@ -155,34 +166,32 @@ class Callers:
 
     def __len__(self) -> int:
         """Return how many cards are kept."""
-        return len(self._cards)
+        return len(self._known)
 
     # ------------------------------------------------------------------ what the board says
     def moved(self, live: LiveCall) -> None:
         """A call is here, or something of it is another. Returns at once."""
-        card = self._cards.get(live.call)
-        if card is None:
-            if len(self._cards) >= CARDS:
+        known = self._known.get(live.call)
+        if known is None:
+            if len(self._known) >= CARDS:
                 self.overflow += 1
                 return
-            card = Card(live, phone(live.number), judgement=self._judge.judge(live.call))
+            known = _Known(live, judgement=self._judge.judge(live.call))
             self._wanted[live.call] = None
             self._came.set()
         else:
-            card = replace(card, live=live, judgement=card.judgement or self._judge.judge(live.call))
-        self._cards[live.call] = card = self._with_incidents(card)
-        self._follow(card)
+            known = replace(known, live=live, judgement=known.judgement or self._judge.judge(live.call))
+        self._keep(known)
 
     def located(self, call: UUID, area: str) -> None:
         """The area of a caller is known. Returns at once."""
-        card = self._cards.get(call)
-        if card is not None and card.area != area:
-            self._cards[call] = card = self._with_incidents(replace(card, area=area))
-            self._follow(card)
+        known = self._known.get(call)
+        if known is not None and known.area != area:
+            self._keep(replace(known, area=area))
 
     def gone(self, call: UUID) -> None:
         """A call has left the PBX."""
-        self._cards.pop(call, None)
+        self._known.pop(call, None)
         self._wanted.pop(call, None)
         for operator in [o for o, at in self._at.items() if at == call]:
             del self._at[operator]
@@ -190,11 +199,12 @@ class Callers:
 
     def card(self, call: UUID) -> Card | None:
         """Return the card of a call that is up; None: it is not."""
-        return self._cards.get(call)
+        known = self._known.get(call)
+        return None if known is None else self._card(known)
 
     async def look_up(self, call: UUID) -> Card | None:
         """Return the card of any call; None: there is none. Raises StorageUnavailable."""
-        card = self._cards.get(call)
+        card = self.card(call)
         if card is not None:
             return card
         live = await self._book.past(call)
@@ -202,7 +212,8 @@ class Callers:
             return None
         found = await self._histories([live])
         judged = await self._judgements([live])
-        return self._judged(Card(live, phone(live.number)), found.get(live.number, History()), judged.get(call))
+        history = found.get(live.number, History())
+        return Card(live, phone(live.number), complete=True, history=history, judgement=judged.get(call))
 
     # ------------------------------------------------------------------ what the database knows
     async def run(self) -> None:
@@ -211,7 +222,7 @@ class Callers:
         while True:
             await self._came.wait()
             await asyncio.sleep(GATHER_S)
-            some = [self._cards[c].live for c, _ in zip(self._wanted, range(AT_ONCE), strict=False)]
+            some = [self._known[c].live for c, _ in zip(self._wanted, range(AT_ONCE), strict=False)]
             try:
                 await self._refresh_open()
                 found = await self._histories(some)
@@ -234,10 +245,9 @@ class Callers:
 
     def _take(self, live: LiveCall, history: History, judgement: Judgement | None) -> None:
         self._wanted.pop(live.call, None)
-        card = self._cards.get(live.call)
-        if card is not None:
-            self._cards[live.call] = card = self._with_incidents(self._judged(card, history, judgement))
-            self._follow(card)
+        known = self._known.get(live.call)
+        if known is not None:
+            self._keep(replace(known, complete=True, history=history, judgement=judgement))
 
     async def _histories(self, calls: Sequence[LiveCall]) -> dict[str, History]:
         numbers: dict[str, Sequence[str]] = {}
@@ -263,12 +273,9 @@ class Callers:
             self._open_as_of = now
 
     # ------------------------------------------------------------------ the card
-    def _judged(self, card: Card, history: History, judgement: Judgement | None) -> Card:
-        return replace(card, complete=True, history=history, judgement=judgement)
-
-    def _with_incidents(self, card: Card) -> Card:
-        live, area = card.live, card.area
-        of_number = {past.incident for past in card.history.last}
+    def _card(self, known: _Known) -> Card:
+        live, area = known.live, known.area
+        of_number = {past.incident for past in known.history.last}
         own: list[OpenIncident] = []
         nearby: list[OpenIncident] = []
         for one in self._open:
@@ -278,17 +285,29 @@ class Callers:
                 own.append(one)
             elif (one.category and one.category == live.category) or (area and one.area == area):
                 nearby.append(one)
-        return replace(card, own=tuple(own[:NEARBY]), nearby=tuple(nearby[:NEARBY]))
+        return Card(
+            live,
+            phone(live.number),
+            area,
+            known.complete,
+            known.history,
+            tuple(own[:NEARBY]),
+            tuple(nearby[:NEARBY]),
+            known.judgement,
+        )
 
-    def _follow(self, card: Card) -> None:
-        call, stage = card.live.call, card.live.stage
-        there = set(card.live.with_whom) & set(self._operators()) if stage in _WITH_OPERATORS else set()
+    def _keep(self, known: _Known) -> None:
+        call, stage = known.live.call, known.live.stage
+        self._known[call] = known
+        there = set(known.live.with_whom) & set(self._operators()) if stage in _WITH_OPERATORS else set()
         for operator in [o for o, at in self._at.items() if at == call and o not in there]:
             del self._at[operator]
             self._tell(operator, None)
-        for operator in there:
-            self._at[operator] = call
-            self._tell(operator, card)
+        if there:
+            card = self._card(known)
+            for operator in there:
+                self._at[operator] = call
+                self._tell(operator, card)
 
 
 _WITH_OPERATORS: Final = frozenset({Stage.OPERATOR, Stage.TALKING, Stage.AGENCY})

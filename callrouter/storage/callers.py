@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, not_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callrouter.calls.caller import LAST_CALLS, NEARBY_US, History, OpenIncident, PastCall
@@ -14,9 +15,11 @@ from callrouter.calls.live import LiveCall, Stage
 from callrouter.clock import now_us
 from callrouter.incidents.suspicion import Judgement
 from callrouter.storage import tables as t
+from callrouter.storage.columns import Whole
 from callrouter.storage.database import Database
 from callrouter.storage.judgement import judgements_of
 from callrouter.storage.known import KnownCall, category_of
+from callrouter.storage.rows import among
 
 OPEN: Final = 300
 """Open incidents that cards choose from: the newest of the last hours."""
@@ -32,6 +35,36 @@ _PAST: Final = (
 )
 
 
+@lru_cache
+def _histories(dialect: str) -> Any:
+    call, incident = t.call.c, t.incident.c
+    ranked = (
+        select(
+            *(call[name] for name in _PAST),
+            func.row_number().over(partition_by=call.number, order_by=call.opened_at.desc()).label("turn"),
+            func.count().over(partition_by=call.number).label("calls"),
+        )
+        .where(
+            among(dialect, call.number, "spelled"),
+            call.opened_at >= bindparam("since", type_=Whole),
+            not_(among(dialect, call.id, "but")),
+        )
+        .subquery()
+    )
+    return (
+        select(
+            ranked,
+            incident.number.label("incident_number"),
+            incident.category.label("of"),
+            incident.disposition,
+            incident.state,
+        )
+        .join_from(ranked, t.incident, incident.id == ranked.c.incident)
+        .where(ranked.c.turn <= LAST_CALLS)
+        .order_by(ranked.c.opened_at.desc(), ranked.c.id)
+    )
+
+
 class CallerRows:
     """Reads what is known of callers. Raises StorageUnavailable."""
 
@@ -42,23 +75,14 @@ class CallerRows:
     async def histories(self, numbers: Mapping[str, Sequence[str]], but: Collection[UUID]) -> dict[str, History]:
         """Return what is known of each number; `numbers`: all spellings of each. The calls `but` do not count."""
         spelled = {spelling: number for number, spellings in numbers.items() for spelling in spellings}
-        ranked = self._ranked(sorted(spelled), but).subquery()
-        incident = t.incident.c
-        statement = (
-            select(
-                ranked,
-                incident.number.label("incident_number"),
-                incident.category.label("of"),
-                incident.disposition,
-                incident.state,
-            )
-            .join_from(ranked, t.incident, incident.id == ranked.c.incident)
-            .where(ranked.c.turn <= LAST_CALLS)
-            .order_by(ranked.c.opened_at.desc(), ranked.c.id)
-        )
+        given = {
+            "spelled": sorted(spelled),
+            "but": sorted(but),
+            "since": self._now_us() - YEAR_US,
+        }
 
         async def ask(connection: AsyncConnection) -> list[Any]:
-            return list(await connection.execute(statement))
+            return list(await connection.execute(_histories(connection.dialect.name), given))
 
         calls: dict[str, dict[str, int]] = {}
         last: dict[str, list[PastCall]] = {}
@@ -67,14 +91,6 @@ class CallerRows:
             calls.setdefault(number, {})[row.number] = row.calls
             last.setdefault(number, []).append(_past(row))
         return {n: History(sum(of.values()), tuple(last[n][:LAST_CALLS])) for n, of in calls.items()}
-
-    def _ranked(self, spelled: Sequence[str], but: Collection[UUID]) -> Any:
-        call = t.call.c
-        return select(
-            *(call[name] for name in _PAST),
-            func.row_number().over(partition_by=call.number, order_by=call.opened_at.desc()).label("turn"),
-            func.count().over(partition_by=call.number).label("calls"),
-        ).where(call.number.in_(spelled), call.opened_at >= self._now_us() - YEAR_US, call.id.not_in(sorted(but)))
 
     async def open_incidents(self) -> list[OpenIncident]:
         """Return the incidents of the last NEARBY_US that are neither closed nor merged, newest first; bounded."""
