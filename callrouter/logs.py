@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from threading import Lock
+from typing import Any, Self, TextIO
 
 
 @contextmanager
@@ -27,6 +28,26 @@ with _without("rich"):
     import structlog
 
 
+class _Lines:
+    """Writes lines into a file, from any thread. What cannot be written is lost: no call may end for it."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._one = Lock()
+
+    def __call__(self, *_names: str) -> Self:
+        """Return the logger of these names: there is one."""
+        return self
+
+    def msg(self, line: str) -> None:
+        """Write a line."""
+        with suppress(OSError, ValueError), self._one:
+            self._file.write(line + "\n")
+            self._file.flush()
+
+    debug = info = warning = error = critical = exception = msg
+
+
 def configure(fmt: str, level: str) -> None:
     """Set up logging for the whole process, once. `fmt` is json or text; the standard library's logs join in."""
     shared: list[Any] = [
@@ -39,9 +60,11 @@ def configure(fmt: str, level: str) -> None:
         if fmt == "json"
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
+    # Ours go straight to the line: through the standard library each would take four times as long.
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[*shared, structlog.processors.format_exc_info, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=_Lines(sys.stderr),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)

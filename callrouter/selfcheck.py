@@ -18,7 +18,7 @@ import structlog
 
 from callrouter.asterisk import variables as v
 from callrouter.asterisk.agi import REHEARSAL
-from callrouter.asterisk.quoting import agi_line
+from callrouter.asterisk.dialplan import is_last_word
 from callrouter.bilingual import Bilingual, reason, same
 from callrouter.routing.directory import TrunkKind
 from callrouter.routing.facts import Origin
@@ -31,7 +31,6 @@ FRESH_S: Final = 5.0
 """An answer that is older says nothing of the next caller's."""
 REMIND_S: Final = 60.0
 _CONFIRMED: Final = b"200 result=1\n"
-_LAST_WORD: Final = agi_line("SET VARIABLE", v.READY, "yes")
 _NO_TEXT: Final = base64.b64encode(b".").decode()
 """A number or a name that was not given, as the dialplan writes it."""
 
@@ -150,7 +149,7 @@ class SelfCheck:
                 last, had_plan = line, had_plan or v.PLAN.encode() in line
                 writer.write(_CONFIRMED)
                 await writer.drain()
-            if last != _LAST_WORD or not had_plan:
+            if not is_last_word(last) or not had_plan:
                 raise NotServed(_NOT_WHOLE)
         except ValueError:  # a line without end
             raise NotServed(same("AGI?")) from None

@@ -12,6 +12,7 @@ import hmac
 import ipaddress
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import structlog
 from panoramisk import fast_agi
@@ -321,6 +322,7 @@ async def _discard(reader: asyncio.StreamReader) -> None:
                 left -= len(data)
 
 
+@lru_cache(256)
 def _address(text: str) -> str:
     address = ipaddress.ip_address(text.partition("%")[0])
     mapped = getattr(address, "ipv4_mapped", None)

@@ -46,12 +46,13 @@ class Dialplan:
             values = _commands(given)
         except ValueError as error:
             raise LineFailed(str(error)) from error
-        await self._line.set_variables({**values, **score, v.READY: "yes"})
+        await self._line.set_variables({**score, **values})
 
 
 @lru_cache(maxsize=_KEPT)
 def _commands(given: HandOver) -> dict[str, str]:
-    return dict(_joined(variables_of(given)))
+    # The PBX sets them one after the other, in this order: the word is true when it is there.
+    return dict(_joined({**variables_of(given), v.READY: "yes"}))
 
 
 def variables_of(given: HandOver) -> dict[str, str]:
@@ -159,6 +160,14 @@ _FRAME: Final = len('SET VARIABLE "ARRAY()" ""\n')
 
 def _array(names: list[str]) -> str:
     return f"ARRAY({','.join(names)})"
+
+
+def is_last_word(line: bytes) -> bool:
+    """Return whether this line of an AGI session is one of ours that says, as the last it sets, that all is there."""
+    return _LAST_WORD.fullmatch(line) is not None
+
+
+_LAST_WORD: Final = re.compile(rf'SET VARIABLE "ARRAY\([A-Za-z0-9_,]*\b{v.READY}\)" "[^"]*\byes"\n'.encode())
 
 
 def arrival(args: tuple[str, ...], channel: str, uniqueid: str) -> Opened:

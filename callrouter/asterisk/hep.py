@@ -56,12 +56,22 @@ class Captured:
     message: bytes
 
 
-def parse(datagram: bytes, secret: bytes) -> Captured:
-    """Return the SIP message in a datagram. Raises BadDatagram for anything else, or where `secret` is not in it."""
+def everything(_message: bytes) -> bool:
+    """Every message is wanted."""
+    return True
+
+
+def parse(datagram: bytes, secret: bytes, wanted: Callable[[bytes], bool] = everything) -> Captured | None:
+    """Return the SIP message in a datagram; None for one that is not `wanted`.
+
+    Raises BadDatagram for anything else, or where `secret` is not in it.
+    """
     chunks = _chunks(datagram)
     try:
         if not hmac.compare_digest(chunks[_KEY], secret):
             raise BadDatagram("the secret is wrong")
+        if not wanted(chunks[_PAYLOAD]):
+            return None
         if _number(chunks[_PROTOCOL], 1) != _SIP:
             raise BadDatagram("the protocol is not SIP")
         family = _number(chunks[_FAMILY], 1)
@@ -122,11 +132,19 @@ class HepReceiver(asyncio.DatagramProtocol):
 
     peers:  addresses it takes datagrams from
     secret: what each datagram must carry (capture_password in hep.conf)
+    wanted: whether a message is to be handed on; most that the PBX copies are of no use
     For the gauges: `taken`, `foreign` (from another address) and `malformed` are over since the start.
     """
 
     def __init__(
-        self, host: str, port: int, *, peers: frozenset[str], secret: str, see: Callable[[Captured], None]
+        self,
+        host: str,
+        port: int,
+        *,
+        peers: frozenset[str],
+        secret: str,
+        see: Callable[[Captured], None],
+        wanted: Callable[[bytes], bool] = everything,
     ) -> None:
         self.taken = 0
         self.foreign = 0
@@ -135,6 +153,7 @@ class HepReceiver(asyncio.DatagramProtocol):
         self._peers = peers
         self._secret = secret.encode("ascii")
         self._see = see
+        self._wanted = wanted
         self._transport: asyncio.DatagramTransport | None = None
 
     @property
@@ -165,14 +184,15 @@ class HepReceiver(asyncio.DatagramProtocol):
                 log.warning("hep.foreign", peer=addr[0], since_start=self.foreign)
             return
         try:
-            captured = parse(data, self._secret)
+            captured = parse(data, self._secret, self._wanted)
         except BadDatagram as error:
             self.malformed += 1
             if self.malformed % LOG_EVERY == 1:
                 log.warning("hep.malformed", peer=addr[0], reason=str(error), since_start=self.malformed)
             return
         self.taken += 1
-        self._see(captured)
+        if captured is not None:
+            self._see(captured)
 
     def error_received(self, exc: Exception) -> None:
         """Note a failure of the socket; the next datagram is read all the same."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import unicodedata
+from functools import lru_cache
 
 MAX_TOKENS = 96
 """Words on one AGI line. Asterisk 22 keeps them in an array of 128 without a check for quoted ones (res_agi.c,
@@ -18,12 +18,17 @@ MAX_AMI_LINE_BYTES = 1000
 _COMMAND = re.compile(r"[A-Za-z][A-Za-z0-9]*(?: [A-Za-z][A-Za-z0-9]*)*", re.ASCII)
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,39}", re.ASCII)
 _VARIABLE = re.compile(r"_{0,2}[A-Za-z][A-Za-z0-9_]*(?:\([A-Za-z0-9_,.-]*\))?", re.ASCII)
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""Characters of the Unicode categories Cc, Zl and Zp."""
+_KEPT = 64
+"""Lines that are kept for the next call: a hand-over is the same for all calls of a trunk until something changes."""
 
 
 class UnsafeArgument(ValueError):
     """A text that must not be sent to the PBX. The message says why and never repeats the text."""
 
 
+@lru_cache(_KEPT)
 def agi_line(command: str, *args: str) -> bytes:
     r"""Return one AGI command line, newline included, that Asterisk reads back as `command` and exactly `args`.
 
@@ -85,7 +90,7 @@ def _quoted(text: str) -> bytes:
 
 
 def _clean(text: str) -> bytes:
-    if any(unicodedata.category(char) in {"Cc", "Zl", "Zp"} for char in text):
+    if _CONTROL.search(text):
         raise UnsafeArgument("a control character in text for the PBX")
     try:
         return text.encode()

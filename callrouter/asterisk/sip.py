@@ -27,6 +27,7 @@ _NEEDED: Final = {name: name for name in (*_COMPACT.values(), b"cseq", *_PROOFS,
 _LINE_END: Final = re.compile(rb"\r?\n")
 _STATUS: Final = re.compile(rb"SIP/2\.0 ([1-6][0-9][0-9]) ?(.*)", re.DOTALL)
 _CSEQ: Final = re.compile(rb"([0-9]{1,10})[ \t]+([A-Z]+)")
+_OF_INVITE: Final = re.compile(rb"\n[Cc][Ss][Ee][Qq]\s*:\s*[0-9]+\s+INVITE")
 _BRANCH: Final = re.compile(rb";[ \t]*branch[ \t]*=[ \t]*([^;, \t]+)", re.IGNORECASE)
 _TAG: Final = re.compile(rb";[ \t]*tag[ \t]*=", re.IGNORECASE)
 _STALE: Final = re.compile(rb"\bstale[ \t]*=[ \t]*\"?true", re.IGNORECASE)
@@ -55,6 +56,14 @@ class Reply:
     status: int
     reason: str
     stale: bool = False
+
+
+def tells_of_invite(message: bytes) -> bool:
+    """Return False for a message of which `read` makes nothing, or a Trying: at a glance, for most are such."""
+    start = message.lstrip(b"\r\n") if message[:1] in {b"\r", b"\n"} else message
+    if start.startswith(b"SIP/2.0 "):
+        return not start.startswith(b"SIP/2.0 100") and _OF_INVITE.search(start) is not None
+    return start.startswith(b"INVITE ")
 
 
 def read(message: bytes) -> Invite | Reply | None:

@@ -6,6 +6,7 @@ from callrouter.asterisk.hep import Captured, HepReceiver
 from callrouter.asterisk.locations import MAX_KEPT, Locations
 from callrouter.asterisk.pbx_secrets import PbxSecrets
 from callrouter.asterisk.refusals import MAX_FOLLOWED, OwnAddresses, Refusals
+from callrouter.asterisk.sip import tells_of_invite
 from callrouter.listening import cannot_listen
 from callrouter.metrics import Metrics
 from callrouter.routing.table import RoutingTable
@@ -34,6 +35,7 @@ class Signalling(Group):
             secret=keys.hep,
             peers=frozenset(settings.agi_peers),
             see=self._seen,
+            wanted=tells_of_invite,
         )
 
     def follow(self, table: RoutingTable) -> None:
