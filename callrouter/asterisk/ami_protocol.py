@@ -7,8 +7,11 @@ Of panoramisk stay the asyncio protocol, the manager that hands it actions, and 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final
 
 import structlog
 from panoramisk import actions, ami_protocol, manager
@@ -23,6 +26,12 @@ MAX_UNSENT_BYTES = 1024 * 1024
 MAX_LISTED = 50_000
 
 BANNER = b"Asterisk Call Manager/"
+
+KEPT: Final[Mapping[str, frozenset[str]]] = {
+    "Status": frozenset({"Event", "Channel", "ChannelState", "ChannelStateDesc", "Linkedid", "Variable"})
+}
+"""Headers that are kept of such entries of a list: it has two for each call that is up, with forty headers each, and
+all are held until its end has come."""
 
 log = structlog.get_logger()
 
@@ -105,19 +114,12 @@ class MessageReader:
 
 def parse_headers(message: bytes) -> Headers:
     """Return the header lines of one message, in order; bytes that are not UTF-8 become U+FFFD."""
-    pairs: list[tuple[str, str]] = []
-    for line in message.decode("utf-8", "replace").split("\r\n"):
-        key, colon, value = line.partition(":")
-        if colon and key:
-            pairs.append((key, value.removeprefix(" ")))
-    return tuple(pairs)
+    parted = (line.partition(":") for line in message.decode("utf-8", "replace").split("\r\n"))
+    return tuple([(key, value.removeprefix(" ")) for key, colon, value in parted if colon and key])
 
 
 def _first(headers: Headers) -> dict[str, str]:
-    fields: dict[str, str] = {}
-    for key, value in headers:
-        fields.setdefault(key, value)
-    return fields
+    return dict(reversed(headers))  # of one that comes again, what is put in last counts: its first value
 
 
 @dataclass(slots=True)
@@ -294,7 +296,25 @@ def _list(pending: _Pending, event: AmiEvent) -> None:
     elif len(pending.events) >= MAX_LISTED:
         pending.done.set_exception(AmiUnavailable(f"a list of more than {MAX_LISTED} entries"))
     else:
-        pending.events.append(event)
+        pending.events.append(_kept(event))
+
+
+def _kept(event: AmiEvent) -> AmiEvent:
+    wanted = KEPT.get(event.name)
+    if wanted is None:
+        return event
+    headers = tuple(
+        _absent(value) if key == "Variable" and value.endswith("=(null)") else (sys.intern(key), value)
+        for key, value in event.headers
+        if key in wanted
+    )
+    return AmiEvent(event.name, _first(headers), headers)
+
+
+@lru_cache(maxsize=256)
+def _absent(value: str) -> tuple[str, str]:
+    """Return the header of a variable that a channel does not have: most have few of those that are asked for."""
+    return "Variable", value
 
 
 def _ignore(_event: AmiEvent) -> None:

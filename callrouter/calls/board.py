@@ -73,6 +73,7 @@ class Follower(Protocol):
 @dataclass(slots=True)
 class _Entry:
     seen: Seen
+    incident: UUID
     talking: str = ""
     parties: dict[str, str] = field(default_factory=dict)
     """Who was added to the talk: id and endpoint."""
@@ -141,17 +142,19 @@ class Board:
             if len(self._calls) >= MAX_CALLS:
                 self.overflow += 1
                 return None
-            entry = self._calls[seen.call] = _Entry(seen, talking=seen.with_whom)
+            entry = self._calls[seen.call] = _Entry(seen, incident_id(seen.call), seen.with_whom)
             self._by_linkedid[seen.linkedid] = seen.call
             return entry
         if seen.linkedid != entry.seen.linkedid:
             self._by_linkedid.pop(entry.seen.linkedid, None)
             self._by_linkedid[seen.linkedid] = seen.call
-        entry.seen = replace(
+        now = replace(
             seen,
             category=seen.category or entry.seen.category,
             cannot_speak=seen.cannot_speak or entry.seen.cannot_speak,
         )
+        if now != entry.seen:  # what is as it was stays the same object: a look at the PBX brings them by thousands
+            entry.seen = now
         entry.talking = seen.with_whom
         if seen.stage not in _RINGS:
             entry.ringing.clear()
@@ -273,7 +276,7 @@ def _shown(entry: _Entry) -> LiveCall:
         others = tuple(sorted(set(entry.ringing.values()) - {""}))
     return LiveCall(
         call=seen.call,
-        incident=incident_id(seen.call),
+        incident=entry.incident,
         number=seen.number,
         origin=seen.origin,
         trunk=seen.trunk,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from uuid import UUID, uuid5
 
 _INCIDENTS = UUID("5d0c8f5e-30c8-5e62-9a86-1f5a2f0f6112")
 
 
+@lru_cache(2_048)
 def incident_id(call: UUID) -> UUID:
     """Return the id of the incident that `call` opened.
 

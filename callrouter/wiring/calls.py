@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -47,6 +46,8 @@ SESSION_GRACE_S: Final = 5.0
 RING_WHOLE: Final = 0.8
 """Part of an operator's ring that he must have let go by: the PBX tells of rings that others cut short, too."""
 FREE_QUEUE: Final = 1_000
+FREE_AFTER_S: Final = 0.1
+"""Until a leg is hung up whose caller has left. One that only rings the PBX ends by itself within milliseconds."""
 
 
 class Calls(Group):
@@ -71,7 +72,9 @@ class Calls(Group):
         self._links = links
         self._locations = locations
         self._metrics = metrics
-        self._to_free: asyncio.Queue[str] = asyncio.Queue(FREE_QUEUE)
+        self._to_free: dict[str, float] = {}
+        """Channels, and by the loop's time when they are to be hung up."""
+        self._some_to_free = asyncio.Event()
         self._clock = SystemClock()
         self.board = Board()
         self.reconciler = Reconciler(
@@ -122,16 +125,21 @@ class Calls(Group):
         """Something happened in the PBX."""
         if event.name == "FullyBooted" and (up := event.fields.get("Uptime", "")).isdigit():
             self.reconciler.booted(float(up))
+        if event.name == "Hangup":
+            self._to_free.pop(event.fields.get("Channel", ""), None)
         self.watch.on_event(event)
 
     async def hands_login(self) -> None:
         """Learn which calls are up, and if the clock was set back under them. Raises AmiUnavailable, AmiRefused."""
         self.reconciler.logged_in()
-        status = await self._links.hands.action(
-            "Status", listing="StatusComplete", Variables=",".join(STATUS_VARIABLES)
-        )
-        self.watch.resynchronise(status)
+        await self._learn()
         await self.clock_help.at_login()
+
+    async def _learn(self) -> None:
+        # By itself: what the PBX tells of thousands of calls is let go before more is asked.
+        self.watch.resynchronise(
+            await self._links.hands.action("Status", listing="StatusComplete", Variables=",".join(STATUS_VARIABLES))
+        )
 
     def tasks(self) -> Sequence[Task]:
         """Look for ends, hang up the legs that are to be, and help over a clock that is set back."""
@@ -164,7 +172,7 @@ class Calls(Group):
         )
         metrics.bound("sessions", lambda: self.agi.counters.open, self._settings.max_sessions)
         metrics.bound("board", lambda: len(self.board), MAX_CALLS)
-        metrics.bound("legs_to_free", self._to_free.qsize, FREE_QUEUE)
+        metrics.bound("legs_to_free", lambda: len(self._to_free), FREE_QUEUE)
 
     async def listen(self) -> None:
         """Take the PBX's questions. Raises OperatorError."""
@@ -210,12 +218,19 @@ class Calls(Group):
         return Look(asked, living_calls(status), login)
 
     def _free_soon(self, channel: str) -> None:
-        with contextlib.suppress(asyncio.QueueFull):
-            self._to_free.put_nowait(channel)
+        if len(self._to_free) < FREE_QUEUE:
+            self._to_free.setdefault(channel, asyncio.get_running_loop().time() + FREE_AFTER_S)
+            self._some_to_free.set()
 
     async def _free(self) -> None:
         while True:
-            channel = await self._to_free.get()
+            while not self._to_free:  # a leg may be gone again before this task had its turn
+                self._some_to_free.clear()
+                await self._some_to_free.wait()
+            channel, due = next(iter(self._to_free.items()))
+            await asyncio.sleep(due - asyncio.get_running_loop().time())
+            if self._to_free.pop(channel, None) is None:
+                continue
             try:
                 await self._links.hands.action("Hangup", Channel=channel, Cause="16")
                 log.info("leg.freed", channel=channel)

@@ -40,7 +40,34 @@ async def test_call_whose_counting_fails_is_consulted_for_as_any_other(monkeypat
 
 async def test_leg_that_cannot_be_freed_keeps_no_other_from_being_freed() -> None:
     freed: asyncio.Queue[str] = asyncio.Queue()
-    legs: asyncio.Queue[str] = asyncio.Queue()
+    legs = {"bad": 0.0, "PJSIP/op1-00000001": 0.0}
+    freeing = asyncio.create_task(_freeing(legs, asyncio.Event(), freed))
+    async with asyncio.timeout(30):
+        assert await freed.get() == "PJSIP/op1-00000001"
+    freeing.cancel()
+    await asyncio.gather(freeing, return_exceptions=True)
+
+
+async def test_leg_that_is_gone_before_its_turn_ends_nothing() -> None:
+    freed: asyncio.Queue[str] = asyncio.Queue()
+    legs: dict[str, float] = {}
+    told = asyncio.Event()
+    freeing = asyncio.create_task(_freeing(legs, told, freed))
+    async with asyncio.timeout(30):
+        for _ in range(2):  # each time of a leg that the PBX has ended by now
+            told.set()
+            while told.is_set():
+                assert not freeing.done()
+                await asyncio.sleep(0)
+        legs["PJSIP/op1-00000001"] = 0.0
+        told.set()
+        assert await freed.get() == "PJSIP/op1-00000001"
+    freeing.cancel()
+    await asyncio.gather(freeing, return_exceptions=True)
+
+
+async def _freeing(legs: dict[str, float], told: asyncio.Event, freed: asyncio.Queue[str]) -> None:
+    """Free legs whose time has come; the one that is called bad cannot be named."""
 
     async def action(_name: str, *, Channel: str, Cause: str) -> None:  # noqa: N803
         assert Cause == "16"
@@ -49,13 +76,7 @@ async def test_leg_that_cannot_be_freed_keeps_no_other_from_being_freed() -> Non
         freed.put_nowait(Channel)
 
     links = SimpleNamespace(hands=SimpleNamespace(action=action))
-    freeing = asyncio.create_task(calls(_to_free=legs, _links=links)._free())
-    for one in ("bad", "PJSIP/op1-00000001"):
-        legs.put_nowait(one)
-    async with asyncio.timeout(30):
-        assert await freed.get() == "PJSIP/op1-00000001"
-    freeing.cancel()
-    await asyncio.gather(freeing, return_exceptions=True)
+    await calls(_to_free=legs, _some_to_free=told, _links=links)._free()
 
 
 async def test_defect_in_making_a_day_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
