@@ -74,6 +74,7 @@ def print_settings() -> None:
 def serve() -> None:
     """Serve calls until SIGTERM."""
     settings = load()
+    os.nice(settings.niceness)
     from callrouter.app import serve as serve_forever
 
     run(serve_forever(settings))

@@ -76,6 +76,9 @@ class Settings(BaseSettings):
     """SQLAlchemy URL, ``sqlite:///file`` or ``postgresql://user:password@host/name``; default: SQLite in `state`."""
     database_url_file: Path | None = None
     """File that holds the URL, so that no password is in the environment; counts where `database_url` is unset."""
+    niceness: Annotated[int, Field(ge=0, le=19)] = 10
+    """How far `serve` stands back where there is too little CPU (nice(2)): at 10 the PBX has nine times its share,
+    for callers hear the PBX. A service that comes too late is no silence: the PBX goes on alone."""
     language: Annotated[str, Field(pattern="^(id|en)$")] = "id"
     """Language of messages to operators and admins."""
 

@@ -6,6 +6,7 @@ and the longest of those that wait would be left for the end).
 
 from __future__ import annotations
 
+import os
 from itertools import groupby
 from pathlib import Path
 from typing import Final
@@ -26,6 +27,9 @@ OF_A_FILE: Final = 10
 # The tests share a machine: an example may take its time.
 settings.register_profile("shared machine", deadline=None)
 settings.load_profile("shared machine")
+
+# Services of tests share the machine with the tests, which are not to have nine times their share.
+os.environ["CALLROUTER_NICENESS"] = "0"
 
 # As the service does (callrouter.logs): a traceback that is drawn with rich takes a second of a busy machine.
 structlog.configure(

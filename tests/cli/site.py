@@ -91,7 +91,8 @@ class Site:
         """Return the environment of a command; a setting of None is unset."""
         kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("CALLROUTER_")}
         given = {"STATE": self.state, **self.settings, **settings}
-        return kept | {f"CALLROUTER_{name}": str(value) for name, value in given.items() if value is not None}
+        set_here = {f"CALLROUTER_{name}": str(value) for name, value in given.items() if value is not None}
+        return kept | {"CALLROUTER_NICENESS": "0"} | set_here
 
     def run(self, *words: str, path: Path | None = None, **settings: Any) -> Done:
         """Run a command to its end. `path`: PATH, in place of the test's own."""
