@@ -6,6 +6,8 @@ UV ?= uv
 ARGS ?=
 BREAK ?=
 TABLE ?=
+QUICK ?=
+COMPARE ?=
 PYTEST_ARGS ?=
 # PBX tests wait more than they compute. With more processes on two cores, those that measure time begin to fail.
 WORKERS ?= 3
@@ -25,6 +27,8 @@ help:  ## This list
 	@echo "  make demo BREAK=agency-audio   ends non-zero and says what broke"
 	@echo "  make run TABLE=FILE            takes another routing table; ARGS='…' passes options on"
 	@echo "  make test PYTEST_ARGS='-k …'   runs some of the tests"
+	@echo "  make bench QUICK=1             takes under five minutes; ARGS='--only lag,publish' some of it"
+	@echo "  make bench COMPARE=FILE        says what is worse than in that bench.json of another run"
 
 demo:  ## Calls from start to end on a real Asterisk, with a table of their times
 	@scripts/setup.sh demo
@@ -46,8 +50,8 @@ test: setup  ## All checks and all tests
 	[ $$checks -eq 0 ] || echo "make check failed: see above."; \
 	exit $$((checks || tests))
 
-bench: setup  ## Figures against a bare dialplan, into docs/bench.md; ARGS=--quick for one short round
-	@scripts/with-pbx.sh test $(BIN)/python -m bench $(ARGS)
+bench: setup  ## What the router adds to a call, beside what could replace it, into docs/bench.md; QUICK=1, COMPARE=FILE
+	@scripts/with-pbx.sh test $(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(COMPARE),--compare '$(COMPARE)') $(ARGS)
 
 chaos: setup  ## Faults in every stage of a call, into docs/resilience.md; ARGS='--quick', '--only kill,busy', '--monkey 10'
 	@scripts/with-pbx.sh test $(BIN)/python -m chaos $(ARGS)

@@ -21,6 +21,7 @@ from uuid import uuid4
 
 from callrouter.asterisk import variables as v
 from demo.centre import Centre
+from demo.softphone import NET_S
 
 NUMBER: Final = "0811"
 WITHIN_S: Final = 5.0
@@ -41,7 +42,7 @@ class Answers:
 
 @asynccontextmanager
 async def consulting(centre: Centre, rate: float, trunk: str) -> AsyncIterator[Answers]:
-    """Ask `rate` times a second until the context is left."""
+    """Ask `rate` times a second until the context is left. RuntimeError where nothing is answered at first."""
     settings = centre.settings
     order = {
         "host": settings.agi_host,
@@ -59,6 +60,7 @@ async def consulting(centre: Centre, rate: float, trunk: str) -> AsyncIterator[A
     try:
         process.stdin.write(json.dumps(order).encode() + b"\n")
         await process.stdin.drain()
+        await _first(answers)
         yield answers
     finally:
         process.stdin.close()
@@ -69,6 +71,16 @@ async def consulting(centre: Centre, rate: float, trunk: str) -> AsyncIterator[A
             if process.returncode is None:
                 process.kill()
             await process.wait()
+
+
+async def _first(answers: Answers) -> None:
+    """Wait for the first answer: a busy machine may take its time to start a process."""
+    try:
+        async with asyncio.timeout(NET_S):
+            while not answers.times and not answers.failed:
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise RuntimeError("whoever asks as the PBX does has not begun") from None
 
 
 async def _read(said_by: asyncio.StreamReader, answers: Answers) -> None:

@@ -118,17 +118,17 @@ def _times(work: Callable[[], object]) -> Iterator[int]:
         yield perf_counter_ns() - begins
 
 
-def _table(conditions: Condition, categories: int) -> Document:
+def _table(conditions: Condition, categories: int, routes: int = ROUTES) -> Document:
     """Routes of which only the last applies to a call from 35.07; `categories`: 0 where each is for all."""
     step = {"kind": "dial", "targets": ["damkar/posko"]}
-    routes = [
+    others = [
         {
             "key": f"r{n}",
             "priority": n + 1,
             "when": {**conditions(n), **({"category": [f"c{n % categories}"]} if categories else {})},
             "steps": [step],
         }
-        for n in range(ROUTES - 1)
+        for n in range(routes - 1)
     ]
     hours = {"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "opens": "22:00", "closes": "05:00"}
     return {
@@ -158,7 +158,7 @@ def _table(conditions: Condition, categories: int) -> Document:
             ],
             "schedules": [{"key": f"s{n}", "name": f"s{n}", "windows": [hours]} for n in range(20)],
             "ring_groups": [{"key": "operators", "members": ["op1"]}],
-            "routes": [*routes, {"key": "last", "priority": 0, "steps": [step]}],
+            "routes": [*others, {"key": "last", "priority": 0, "steps": [step]}],
             "last_resort": {"group": "operators"},
         },
     }

@@ -18,6 +18,8 @@ from demo.softphone import NET_S, Answer, NotInTime, PhoneCall, Softphone, Softp
 PROBES: Final = 1000
 SILENT: Final = 200
 GARBAGE_BYTES: Final = 1_000_000
+SEED: Final = 112
+"""Of the garbage: the same in every run."""
 LASTS_S: Final = 4.0
 """The probes are spread over this time, so that every call of the first twenty meets some."""
 _BATCHES: Final = 40
@@ -144,7 +146,7 @@ async def _probes(host: str, port: int) -> int:
 
 async def _garbage(host: str, port: int) -> int:
     """The service hangs up on garbage: connect again until the whole of it has been handed to the socket."""
-    random_bytes = random.Random(112)  # noqa: S311 - the same garbage in every run
+    random_bytes = random.Random(SEED)  # noqa: S311
     sent = 0
     while sent < GARBAGE_BYTES:
         _, writer = await _open(host, port)

@@ -36,7 +36,7 @@ LIMIT_MS: Final = 50.0
 TRUNK: Final = "telco0"
 PAST_CALLS: Final = 5_000
 WARM_UP_S: Final = 1.0
-SECONDS, QUICK_SECONDS = 5.0, 2.0
+SECONDS, QUICK_SECONDS = 5.0, 1.0
 """How long each is done, again and again."""
 STORED_S: Final = 60.0
 Document = dict[str, Any]

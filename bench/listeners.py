@@ -1,7 +1,8 @@
 """How soon what changes reaches everybody who listens: `python -m bench.listeners`.
 
 A process has the service's board, feed and REST server, and 20 calls a second go through it, each with its menu,
-choice, rings and talk; 200 listeners in another process read the stream over HTTP. Each change carries its time.
+choice, rings and talk; more and more listeners in another process read the stream over HTTP. Each change carries its
+time.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-from bench.section import Section, alone, spread
+from bench.curves import curve
+from bench.section import Section, Spread, alone, spread
 from callrouter.access.model import Role
 from callrouter.api.server import ApiServer
 from callrouter.calls.board import Board, Seen
@@ -31,10 +33,13 @@ from tests.api.fakes import ADMIN, managed
 from tests.api.support import FakeBoard, FakeCallbacks, FakeHealth, FakeIncidents, FakeRefused, FakeSetAside
 
 LISTENERS: Final = 200
+FEWER, QUICK_FEWER = (0, 10, 50, 100), (0, 50)
+"""With how many it begins."""
 RATE: Final = 20
 LIMIT_MS: Final = 250.0
 LAG_MS: Final = 50.0
-SECONDS, QUICK_SECONDS = 20, 5
+SECONDS, QUICK_SECONDS = 20, 4
+FEWER_S, QUICK_FEWER_S = 5, 2
 WARM_UP_S: Final = 2.0
 STEP_S: Final = 0.4
 """Between two changes of a call."""
@@ -161,6 +166,10 @@ class _Ears:
     events: int = 0
     open: bool = False
 
+    def begin(self) -> None:
+        """Forget what was heard, and keep what is heard from now on."""
+        self.delays_s, self.events, self.open = [], 0, True
+
     async def listen(self, port: int, token: str) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(f"GET /api/v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n".encode())
@@ -179,29 +188,54 @@ class _Ears:
                 self.delays_s.append(now - datetime.fromisoformat(part[:27].decode()).timestamp())
 
 
+@dataclass(frozen=True)
+class Heard:
+    """What so many listeners heard. busy: share of a core that the serving process took; the rest is of a second."""
+
+    listeners: int
+    late: Spread | None
+    events: float
+    told: float
+    busy: float
+    lag_ms: float
+
+    def as_figures(self) -> dict[str, Any]:
+        """Return it as JSON. cpu_us_an_event: of all that the process does, for each event that was read."""
+        late = self.late
+        return {
+            "name": f"{self.listeners} listeners",
+            "median_ms": late and late.median_ms,
+            "p99_ms": late and late.p99_ms,
+            "cpu_ms_a_call": 1000 * self.busy / RATE,
+            "cpu_us_an_event": 1e6 * self.busy / self.events if self.events else None,
+            "events": self.events,
+            "told": self.told,
+            "busy": self.busy,
+            "lag_ms": self.lag_ms,
+        }
+
+
 async def measure(folder: Path, say: Say, *, quick: bool) -> Section:  # noqa: ARG001 (nothing is written)
-    """Measure it; takes half a minute."""
+    """Measure it; takes a minute."""
     section = Section("listeners", "Listeners of the stream", how=_HOW)
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bench.listeners", "serve", stdin=PIPE, stdout=PIPE
     )
-    ears, listening = _Ears(), []
+    ears = _Ears()
+    listening: list[asyncio.Task[None]] = []
+    heard: list[Heard] = []
     try:
-        assert child.stdin is not None  # noqa: S101 (it was asked for)
-        assert child.stdout is not None  # noqa: S101
+        assert child.stdout is not None  # noqa: S101 (it was asked for)
         there = await _said(child.stdout)
-        say(f"{LISTENERS} listeners, {RATE} calls a second")
         tokens = there["tokens"]
-        listening = [
-            asyncio.create_task(ears.listen(there["port"], tokens[n % len(tokens)])) for n in range(LISTENERS)
-        ]
-        await asyncio.sleep(WARM_UP_S + STEP_S)
-        child.stdin.write(b"begin\n")
-        ears.open = True
-        await asyncio.sleep(QUICK_SECONDS if quick else SECONDS)
-        ears.open = False
-        child.stdin.write(b"end\n")
-        told = await _said(child.stdout)
+        for number in (*(QUICK_FEWER if quick else FEWER), LISTENERS):
+            listening += [
+                asyncio.create_task(ears.listen(there["port"], tokens[n % len(tokens)]))
+                for n in range(len(listening), number)
+            ]
+            all_s, fewer_s = (QUICK_SECONDS, QUICK_FEWER_S) if quick else (SECONDS, FEWER_S)
+            heard.append(await _hear(child, ears, number, all_s if number == LISTENERS else fewer_s))
+            say(f"{number} listeners, {RATE} calls a second: {heard[-1].late or 'nobody listens'}")
     finally:
         for task in listening:
             task.cancel()
@@ -209,8 +243,25 @@ async def measure(folder: Path, say: Say, *, quick: bool) -> Section:  # noqa: A
         if child.stdin is not None:
             child.stdin.close()
         await asyncio.wait_for(child.wait(), 20)
-    _judge(section, ears, told, QUICK_SECONDS if quick else SECONDS)
+    _judge(section, heard)
     return section
+
+
+async def _hear(child: asyncio.subprocess.Process, ears: _Ears, number: int, seconds: int) -> Heard:
+    """Measure for so many seconds, once all who shall listen do. RuntimeError where they do not."""
+    assert child.stdin is not None  # noqa: S101 (it was asked for)
+    assert child.stdout is not None  # noqa: S101
+    await asyncio.sleep(WARM_UP_S + STEP_S)
+    child.stdin.write(b"begin\n")
+    ears.begin()
+    await asyncio.sleep(seconds)
+    ears.open = False
+    child.stdin.write(b"end\n")
+    told = await _said(child.stdout)
+    if told["listening"] < number:
+        raise RuntimeError(f"only {told['listening']} of {number} listened")
+    late = spread(ears.delays_s)
+    return Heard(number, late, ears.events / seconds, told["told"], told["busy"], told["lag_ms"])
 
 
 async def _said(stdout: asyncio.StreamReader) -> dict[str, Any]:
@@ -221,34 +272,48 @@ async def _said(stdout: asyncio.StreamReader) -> dict[str, Any]:
     raise RuntimeError("the serving process has ended")
 
 
-def _judge(section: Section, ears: _Ears, told: dict[str, Any], seconds: float) -> None:
-    found = spread(ears.delays_s)
-    if found is None or told["listening"] < LISTENERS:
-        section.wrong.append(f"only {told['listening']} of {LISTENERS} listened")
+def _judge(section: Section, heard: list[Heard]) -> None:
+    *_, most = heard
+    found = most.late
+    figures = [one.as_figures() for one in heard]
+    section.figures = {**figures[-1], "sizes": figures[:-1], "curves": _curves(figures, heard)}
+    if found is None:
+        section.wrong.append(f"listeners: {LISTENERS} of them heard nothing")
         return
-    section.figures = {**told, "median_ms": found.median_ms, "p99_ms": found.p99_ms, "events": ears.events / seconds}
     section.rows += [
         (
             f"a change to {LISTENERS} listeners at {RATE} calls/s: median / p99",
-            f"{found}; {told['told']:.0f} changes/s, {ears.events / seconds:,.0f} events/s",
+            f"{found}; {most.told:.0f} changes/s, {most.events:,.0f} events/s",
             f"{LIMIT_MS:g} ms",
         ),
         (
             "the loop meanwhile: late at worst; busy",
-            f"{told['lag_ms']:.1f} ms; {100 * told['busy']:.0f} %",
+            f"{most.lag_ms:.1f} ms; {100 * most.busy:.0f} %",
             f"{LAG_MS:g} ms",
         ),
     ]
     if found.p99_ms > LIMIT_MS:
         section.wrong.append(f"listeners: p99 is {found.p99_ms:.0f} ms, {LIMIT_MS:g} ms are allowed")
-    if told["lag_ms"] > LAG_MS:
-        section.wrong.append(f"listeners: the loop was late by {told['lag_ms']:.0f} ms, {LAG_MS:g} ms are allowed")
+    if most.lag_ms > LAG_MS:
+        section.wrong.append(f"listeners: the loop was late by {most.lag_ms:.0f} ms, {LAG_MS:g} ms are allowed")
+
+
+def _curves(figures: list[dict[str, Any]], heard: list[Heard]) -> list[dict[str, Any]]:
+    def by(name: str, y_title: str, field: str) -> dict[str, Any]:
+        points = [(two.listeners, one[field]) for one, two in zip(figures, heard, strict=True)]
+        return curve(name, "listeners", y_title, [(x, y) for x, y in points if y is not None])
+
+    return [
+        by("median", "from a change to its being read, ms", "median_ms"),
+        by("p99", "from a change to its being read, ms", "p99_ms"),
+        by("all that the serving process does", "CPU for each call, ms", "cpu_ms_a_call"),
+    ]
 
 
 _HOW: Final = (
-    f"{RATE} calls a second go through the board, with ten changes each, and each changes its incident; {LISTENERS} "
-    "listeners in another process read everything over HTTP. From the change to its being read; of several changes "
-    "of one thing within 50 ms the newest is sent."
+    f"{RATE} calls a second go through the board, with ten changes each, and each changes its incident; up to "
+    f"{LISTENERS} listeners in another process read everything over HTTP. From the change to its being read; of "
+    "several changes of one thing within 50 ms the newest is sent."
 )
 
 

@@ -22,7 +22,7 @@ from demo.clips import quick_clips
 from demo.softphone import RingOnly, Softphone
 from tests.api.listening import blocks
 
-CALLS, QUICK_CALLS = 8, 3
+CALLS, QUICK_CALLS = 8, 1
 LIMIT_MS: Final = 100.0
 Say = Callable[[str], None]
 Rung = asyncio.Queue[tuple[float, dict[str, Any]]]

@@ -27,7 +27,7 @@ ROUTES: Final = 1_000
 CATEGORIES: Final = 8
 LIMIT_MS: Final = 1_000.0
 """From the answer until the first call with the new plan."""
-WARM_UP_S, BEFORE_S, BETWEEN_S = 3.0, 8.0, 3.0
+WARM_UP_S, BEFORE_S, QUICK_BEFORE_S, BETWEEN_S = 3.0, 8.0, 4.0, 3.0
 TIMES, QUICK_TIMES = 6, 1
 TRUNK: Final = "telco"
 AGENCIES: Final = ("damkar", "bpbd")
@@ -48,21 +48,31 @@ class Publication:
 
 
 def thousand(agency: str) -> Document:
-    """Return a table of ROUTES routes, all of which ring `agency` first: one for each category and village."""
-    villages = [f"35.07.{n // 30 + 1:02d}.{2001 + n % 30}" for n in range(ROUTES // CATEGORIES - 1)]
+    """Return a table of ROUTES routes, all of which ring `agency` first."""
+    return table(agency, ROUTES, CATEGORIES)
+
+
+def table(agency: str, routes: int, categories: int) -> Document:
+    """Return a table in which all routes ring `agency` first: one for each category and village.
+
+    routes: a multiple of `categories`, which are at most 9
+    """
+    villages = [
+        f"35.{7 + n // 2970:02d}.{n // 30 % 99 + 1:02d}.{2001 + n % 30}" for n in range(routes // categories - 1)
+    ]
     steps = [
         {"kind": "dial", "targets": [f"{agency}/posko"], "ring_s": 20},
         {"kind": "ringgroup", "group": "operators", "wait_s": 5},
     ]
     kinds: list[tuple[str, Document]] = [
         (f"r{c}-{n}", {"category": [f"c{c}"], "area": [village]})
-        for c in range(CATEGORIES)
+        for c in range(categories)
         for n, village in enumerate(villages)
     ]
-    kinds += [(f"r{c}", {"category": [f"c{c}"]}) for c in range(CATEGORIES - 1)]
+    kinds += [(f"r{c}", {"category": [f"c{c}"]}) for c in range(categories - 1)]
     kinds.append(("rest", {}))
-    routes = [
-        {"key": key, "priority": ROUTES - n, "when": when, "steps": steps} for n, (key, when) in enumerate(kinds)
+    ordered = [
+        {"key": key, "priority": routes - n, "when": when, "steps": steps} for n, (key, when) in enumerate(kinds)
     ]
     trunks = [{"key": TRUNK, "kind": "carrier", "host": "127.0.1.1", "channels": 200}]
     trunks += [
@@ -84,16 +94,16 @@ def thousand(agency: str) -> Document:
                 {
                     "key": "main",
                     "name": {"id": "utama", "en": "main"},
-                    "options": [{"digit": str(c + 1), "category": f"c{c}"} for c in range(CATEGORIES)],
+                    "options": [{"digit": str(c + 1), "category": f"c{c}"} for c in range(categories)],
                 }
             ],
             "categories": [
                 {"key": f"c{c}", "urn": "urn:service:sos", "name": {"id": f"k{c}", "en": f"c{c}"}, "priority": 5}
-                for c in range(CATEGORIES)
+                for c in range(categories)
             ],
             "areas": [{"code": village, "name": village} for village in villages],
             "ring_groups": [{"key": "operators", "members": ["op1"]}],
-            "routes": routes,
+            "routes": ordered,
             "last_resort": {"group": "operators", "seconds": 30},
         },
     }
@@ -115,7 +125,7 @@ async def measure(folder: Path, say: Say, *, quick: bool) -> Section:
         ) as calls:
             await asyncio.sleep(WARM_UP_S)
             begun = time.time()
-            await asyncio.sleep(BEFORE_S)
+            await asyncio.sleep(QUICK_BEFORE_S if quick else BEFORE_S)
             for n in range(QUICK_TIMES if quick else TIMES):
                 made.append(await _published(centre, AGENCIES[(n + 1) % 2]))
                 say(f"publication {n + 1}: {made[-1].answered - made[-1].asked:.2f} s")

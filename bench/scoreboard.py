@@ -28,10 +28,11 @@ from callrouter.storage.figures_daily import FigureDays
 
 LIMIT_MS: Final = 300.0
 MONTHS: Final = tuple(f"2025-{n:02}" for n in range(2, 12))
-QUICK_MONTHS: Final = MONTHS[:3]
+QUICK_MONTHS: Final = MONTHS[:2]
 ROUNDS, QUICK_ROUNDS = 3, 1
 ZONE: Final = "Asia/Jakarta"
-_AFTERWARDS: Final = BEGIN_US + (DAYS + 2) * DAY_US
+_AFTERWARDS, _QUICK_AFTERWARDS = (BEGIN_US + (days + 2) * DAY_US for days in (DAYS, 90))
+"""When days are put together: once all of them are over, or those of QUICK_MONTHS."""
 Ask = Callable[[str], Awaitable[int]]
 
 
@@ -48,7 +49,8 @@ async def measured(url: str, counts: Mapping[str, int], say: Say, *, quick: bool
             rows = "before what was counted of its days is kept"
             for by in (By.CATEGORY, By.AREA, By.SHIFT):
                 await _timed(section, say, f"by {by}, {rows}", _by(reader, by), months[:3], limit_ms=None)
-            await _keep(section, say, FigureDays(database, lambda: _AFTERWARDS))
+            now = _QUICK_AFTERWARDS if quick else _AFTERWARDS
+            await _keep(section, say, FigureDays(database, lambda: now))
             for by in By:
                 await _timed(section, say, f"by {by}", _by(reader, by), months)
 

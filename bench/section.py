@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table as Grid
 
 Row = tuple[str, str, str]
 """Figure, measured, limit."""
@@ -28,11 +29,39 @@ class Spread:
         return f"{self.median_ms:.2f} / {self.p99_ms:.2f} ms"
 
 
+@dataclass(frozen=True)
+class Table:
+    """Several things beside each other, on the page and on the console.
+
+    title: a heading over it; head: the name of each column, the first of which is that of the rows;
+    rows: each with as many cells as `head`, as text; note: what stands under it, may be empty
+    """
+
+    title: str
+    head: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the whole benchmark is judged by, shown first on the page. Whoever adds one that is not held says so in
+    `Section.wrong` as well.
+
+    name, measured, limit: as the page shows them
+    """
+
+    name: str
+    measured: str
+    limit: str
+    held: bool
+
+
 @dataclass
 class Section:
     """A part. `figures` goes into the JSON as it is; `wrong` is empty where all is as promised.
 
-    name: of its module; title: on the page
+    name: of its module; title: on the page; tables: shown after the rows; targets: shown above all
     """
 
     name: str
@@ -41,6 +70,8 @@ class Section:
     figures: Any = None
     wrong: list[str] = field(default_factory=list)
     how: str = ""
+    tables: list[Table] = field(default_factory=list)
+    targets: list[Target] = field(default_factory=list)
 
 
 def spread(delays_s: Sequence[float]) -> Spread | None:
@@ -72,8 +103,22 @@ def alone(measure: Callable[..., Awaitable[Section]]) -> int:
             return await measure(Path(name), lambda line: console.print(f"  {line}"), quick=False)
 
     section = asyncio.run(run())
-    for row in section.rows:
-        console.print(" | ".join(row))
+    show(console, section)
     for wrong in section.wrong:
-        console.print(f"[red]went wrong:[/red] {wrong}")
+        console.print("[red]went wrong:[/red]", end=" ")
+        console.print(wrong, markup=False)
     return 1 if section.wrong else 0
+
+
+def show(console: Console, section: Section) -> None:
+    """Print its tables, then its rows."""
+    tables = list(section.tables)
+    if section.rows:
+        tables.append(Table(section.title, ("figure", "measured", "limit"), [*section.rows]))
+    for table in tables:
+        grid = Grid(title=table.title, title_justify="left", caption=table.note or None)
+        for n, name in enumerate(table.head):
+            grid.add_column(name, justify="right" if n and table in section.tables else "left", overflow="fold")
+        for row in table.rows:
+            grid.add_row(*row)
+        console.print(grid)

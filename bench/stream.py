@@ -151,15 +151,22 @@ def caller_scenario(prefix: str, digit: str) -> str:
 
 
 async def start(
-    sipp: Sequence[str], folder: Path, name: str, scenario: str, address: Address, arguments: Sequence[str]
+    sipp: Sequence[str],
+    folder: Path,
+    name: str,
+    scenario: str,
+    address: Address,
+    arguments: Sequence[str],
+    *,
+    log: bool = True,
 ) -> Process:
-    """Start a SIPp that logs its messages into ``<name>.log``, and listens; port 0 takes a free one."""
+    """Start a SIPp that listens, and where `log`, logs its messages into ``<name>.log``; port 0 takes a free one."""
     script = folder / f"{name}.xml"
     script.write_text(scenario, encoding="utf-8")
     host, port = address
     command = [*sipp, "-sf", str(script), "-i", host, "-mi", host, "-nostdin"]
     command += ["-p", str(port)] if port else []
-    command += ["-trace_msg", "-message_file", str(folder / f"{name}.log")]
+    command += ["-trace_msg", "-message_file", str(folder / f"{name}.log")] if log else []
     with (folder / f"{name}.err").open("wb") as said:
         process = await asyncio.create_subprocess_exec(
             *command, *arguments, stdin=DEVNULL, stdout=DEVNULL, stderr=said, cwd=folder

@@ -46,6 +46,11 @@ class Postgres:
             connection.execute("CREATE DATABASE centre")
         return f"postgresql://postgres@/centre?host={quote(where, safe='')}"
 
+    @property
+    def pid(self) -> int:
+        """Process id of the server, whose children serve the connections."""
+        return int(self._server.get_postmaster_info().pid)
+
     async def kill(self) -> None:
         """Kill -9 the server; its backends end by themselves."""
         pids = self._pids()
@@ -80,7 +85,7 @@ class Postgres:
 
     def _pids(self) -> list[int]:
         """Return the server's process, then its children."""
-        server = int(self._server.get_postmaster_info().pid)
+        server = self.pid
         children = Path(f"/proc/{server}/task/{server}/children")
         with suppress(OSError):
             return [server, *map(int, children.read_text().split())]

@@ -39,6 +39,7 @@ class Centre:
     serve:   the words that run the service; None: as it is installed
     service_env: variables that the service alone has, over those of the centre
     pbx_prefix: words before the PBX's own command
+    trunk_hosts: addresses of trunks, by key, that it shares with another centre; None: of its own
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Centre:
         serve: Sequence[str] | None = None,
         service_env: Mapping[str, str] | None = None,
         pbx_prefix: Sequence[str] = (),
+        trunk_hosts: Mapping[str, str] | None = None,
     ) -> None:
         self._serve = tuple(serve or (sys.executable, "-m", "callrouter", "serve"))
         self._service_env = dict(service_env or {})
@@ -64,7 +66,7 @@ class Centre:
         self._service: asyncio.subprocess.Process | None = None
         self._http: aiohttp.ClientSession | None = None
         self._phones = contextlib.AsyncExitStack()
-        self.trunk_hosts: dict[str, str] = {}
+        self.trunk_hosts: dict[str, str] = dict(trunk_hosts or {})
 
     async def __aenter__(self) -> Self:
         """Prepare and start everything; on failure what was started is stopped again."""
@@ -109,8 +111,7 @@ class Centre:
         directory = dict(table["directory"])
         trunks = []
         for n, trunk in enumerate(directory["trunks"]):
-            host = self.addresses.host(_FIRST_TRUNK + n)
-            self.trunk_hosts[trunk["key"]] = host
+            host = self.trunk_hosts.setdefault(trunk["key"], self.addresses.host(_FIRST_TRUNK + n))
             trunks.append({**trunk, "host": host, "port": SIP_PORT})
         directory["trunks"] = trunks
         table["directory"] = directory

@@ -10,7 +10,7 @@ in_english
 
 SUITE=forky
 # Of prometheus only the tool stays that tries alert rules.
-PACKAGES=asterisk,espeak-ng,sip-tester,prometheus
+PACKAGES=asterisk,espeak-ng,sip-tester,prometheus,tcpdump
 
 if [ "$1" = demo ] && system_pbx; then
     exit 0

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from bench.digits import sipp_command
+from bench.stream import sipp_command
 from callrouter.asterisk.plan_codec import encode
 from callrouter.routing.decide import compile_table, decide
 from callrouter.routing.facts import Facts

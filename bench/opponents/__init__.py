@@ -1,0 +1,1 @@
+"""What is compared: callrouter, the least that a PBX can do, and what callrouter could be replaced by."""
