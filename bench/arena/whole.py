@@ -71,8 +71,9 @@ async def _running(
 
 
 def _table() -> dict[str, Any]:
-    """Return a regency's table whose agencies hear no announcement, for the others have none to play, and whose trunks
-    are never full: the others count no channels, and with its usual 30 a stall of half a second fills a trunk.
+    """Return a regency's table whose agencies hear no announcement, for the others have none to play.
+
+    Nor are its trunks ever full: the others count no channels, and a stall of half a second would fill the usual 30.
     """
     table: dict[str, Any] = YAML(typ="safe").load(resource("examples") / "kab-malang.yaml")
     for trunk in table["directory"]["trunks"]:
