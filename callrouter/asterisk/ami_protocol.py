@@ -25,6 +25,11 @@ MAX_PENDING = 1000
 MAX_UNSENT_BYTES = 1024 * 1024
 MAX_LISTED = 50_000
 
+GATHER_S: Final = 0.02
+"""How long events that come behind others wait to be read, while no action waits for its answer. Some come just before
+the PBX dials, and to wake up for each took the CPU from it: digit to INVITE, median at 50 calls/s, was 1.49 times that
+of a bare dialplan; with this and callrouter.asterisk.hep.GATHER_S 1.28 times."""
+
 BANNER = b"Asterisk Call Manager/"
 
 KEPT: Final[Mapping[str, frozenset[str]]] = {
@@ -136,6 +141,7 @@ class _Protocol(ami_protocol.AMIProtocol):  # type: ignore[misc]
     def __init__(self, connection: AmiConnection) -> None:
         self._connection = connection
         self._reader = MessageReader()
+        self._gathers: asyncio.Handle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -144,6 +150,7 @@ class _Protocol(ami_protocol.AMIProtocol):  # type: ignore[misc]
     def send(self, data: actions.Action, as_list: bool = False) -> asyncio.Future[object]:
         """Write an action. Not the parent's way: that would keep it for sending it again."""
         data.as_list = as_list
+        self._read_on()
         self.transport.write(str(data).encode())
         unused: asyncio.Future[object] = data.future
         return unused
@@ -158,8 +165,20 @@ class _Protocol(ami_protocol.AMIProtocol):  # type: ignore[misc]
         except BadStream as error:
             log.warning("ami.bad_stream", reason=str(error))
             self.transport.abort()
+        else:
+            if messages and not self._connection.waits_for_answers and not self.transport.is_closing():
+                self.transport.pause_reading()
+                self._gathers = asyncio.get_running_loop().call_later(GATHER_S, self._read_on)
+
+    def _read_on(self) -> None:
+        if self._gathers is not None:
+            self._gathers.cancel()
+            self._gathers = None
+            self.transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._gathers is not None:
+            self._gathers.cancel()
         self.closed = True
         self._connection.connection_lost(exc)
 
@@ -177,6 +196,11 @@ class AmiConnection(manager.Manager):  # type: ignore[misc]
         self.late_answers = 0
         self._on_event = on_event
         self._pending: dict[str, _Pending] = {}
+
+    @property
+    def waits_for_answers(self) -> bool:
+        """Whether an action has no answer yet."""
+        return bool(self._pending)
 
     async def open(self, *, within_s: float) -> None:
         """Connect and wait for the greeting. Raises AmiUnavailable."""
