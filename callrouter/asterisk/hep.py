@@ -27,9 +27,11 @@ BUFFER_BYTES: Final = 1_000_000
 """What the kernel may keep for us while the loop is busy (it allows less where net.core.rmem_max says so)."""
 LOG_EVERY: Final = 1_000
 GATHER_S: Final = 0.03
-"""From the first datagram until it is read, with those that came behind it. A call has some sixteen: to wake up for
-each cost the service more than to read it, and took the CPU from the PBX in the moment in which that sent them. Whoever
-looks up where a caller is waits longer than this (locations.WAIT_S)."""
+"""From the first datagram until it is read, with those that came behind it.
+
+A call has some sixteen: to wake up for each cost the service more than to read it, and took the CPU from the PBX in
+the moment in which that sent them. Whoever looks up where a caller is waits longer than this (locations.WAIT_S).
+"""
 AT_ONCE: Final = 50
 """Datagrams read before the loop has another turn: all of INVITEs would else hold the calls up for 5 ms."""
 LONGEST: Final = 65_535
