@@ -231,4 +231,7 @@ class HepReceiver:
             return
         self.taken += 1
         if captured is not None:
-            self._see(captured)
+            try:
+                self._see(captured)
+            except Exception:  # whatever one message does, the next is read
+                log.exception("hep.unseen")

@@ -85,6 +85,7 @@ def _next_batch(path: Path, node: str, offset: int) -> JournalBatch | None:
         tuple(read.duty),
         tuple(read.tries),
         tuple(read.rung),
+        offset,
     )
 
 

@@ -161,6 +161,7 @@ class JournalBatch:
     """Some complete lines of one journal file.
 
     file:   its name (no folder); offset: the byte just after the last line of the batch
+    begin:  the byte where it begins: what stands before it was taken
     duty:   what operators did by phone, in order; no call of anybody
     tries:  what became of tries to call back, in order
     rung:   what became of notices by telephone, in order; nor are these
@@ -174,3 +175,4 @@ class JournalBatch:
     duty: tuple[DutyActed, ...] = ()
     tries: tuple[TryNoted, ...] = ()
     rung: tuple[NoticeRung, ...] = ()
+    begin: int = 0

@@ -17,6 +17,7 @@ from callrouter.storage import tables as t
 from callrouter.storage.fill import AT_ONCE
 from callrouter.storage.mentions import Mentions
 from callrouter.storage.personal import PERSONAL, blanked_data, blanked_facts, district_of
+from callrouter.storage.settled import CLOSED_ITSELF
 from callrouter.storage.tables_judgement import judgement
 from callrouter.storage.tables_parties import eido_received
 from callrouter.storage.tables_sop import sop_answer
@@ -59,10 +60,14 @@ async def blank_incidents(connection: AsyncConnection, ids: Sequence[UUID], now:
     changed = 0
     for some in pieces(sorted(ids)):
         incident = t.incident.c
-        locked = select(incident.id, incident.area, incident.updated_at).where(incident.id.in_(some))
+        locked = select(incident.id, incident.area, incident.closed_reason, incident.updated_at).where(
+            incident.id.in_(some)
+        )
         for row in (await connection.execute(locked.order_by(incident.id).with_for_update(key_share=True))).all():
             values: Row = dict(PERSONAL["incident"])
             values |= {"area": district_of(row.area), "updated_at": max(now, row.updated_at + 1)}
+            if not row.closed_reason.startswith(CLOSED_ITSELF):  # which people did not write
+                values["closed_reason"] = ""
             await connection.execute(update(t.incident).where(incident.id == row.id).values(values))
         parts = update(t.incident_agency).where(t.incident_agency.c.incident.in_(some))
         await connection.execute(parts.values(PERSONAL["incident_agency"]))

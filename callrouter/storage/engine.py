@@ -27,6 +27,7 @@ STATEMENT_MS = 15_000
 _URL = "(CALLROUTER_DATABASE_URL)"
 _FORMS = "sqlite:////var/lib/callrouter/callrouter.db", "postgresql://user:password@host:5432/name"
 _EXAMPLES = Bilingual(f"Tulis {' atau '.join(_FORMS)}.", f"Write {' or '.join(_FORMS)}.")
+_USED = "callrouter.used"
 _SQLITE = {"sqlite", "sqlite+aiosqlite", "sqlite+pysqlite"}
 _POSTGRESQL = {"postgresql", "postgres", "postgresql+psycopg"}
 
@@ -145,14 +146,15 @@ def _postgresql_engine(where: Place, size: int) -> AsyncEngine:
     return engine
 
 
-def _require_open(connection: Any, _record: object, _proxy: object) -> None:
+def _require_open(connection: Any, record: Any, _proxy: object) -> None:
     """After a restart of the server nobody meets a connection of before: it has said so, where nobody asked it.
 
     Told by the socket alone: to ask the server would cost as much as another statement.
     """
     driver = connection.driver_connection
-    if driver.closed or _has_something(driver.fileno()):
+    if record.info.get(_USED) and (driver.closed or _has_something(driver.fileno())):
         raise InvalidatePoolError
+    record.info[_USED] = True  # one that was just made is not looked at: it would count as a try to make another
 
 
 def _has_something(descriptor: int) -> bool:

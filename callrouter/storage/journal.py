@@ -82,16 +82,20 @@ class Journal:
         """Store a batch and its offset together. Applying it twice, in parts or out of order changes nothing.
 
         The offset is kept as it is given, also a smaller one: reading a line again is harmless, missing one is not.
-        A record that the database refuses is set aside like a line that could not be read.
+        A record that the database refuses is set aside like a line that could not be read. A database that has not
+        taken what stands before the batch is another one than was asked, or an older copy: StorageUnavailable, and
+        whoever asks again learns how far it is.
         """
         touched: set[UUID] = set()
 
         async def at_once(connection: AsyncConnection) -> None:
+            await self._require_taken(connection, batch)
             touched.update(await fill(connection, batch.records))
             await store_told(connection, batch.records, self._now_us())
             await self._close(connection, batch, [])
 
         async def one_by_one(connection: AsyncConnection) -> None:
+            await self._require_taken(connection, batch)
             refused: list[tuple[bytes, str]] = []
             for record in batch.records:
                 try:
@@ -115,6 +119,13 @@ class Journal:
             log.error("journal_batch_refused", file=batch.file, offset=batch.offset, error=type(error).__name__)
             await self._database.write(one_by_one)
         self._tell(batch, touched)
+
+    async def _require_taken(self, connection: AsyncConnection, batch: JournalBatch) -> None:
+        row = t.journal_offset.c
+        asked = select(row.offset).where(row.node == batch.node, row.file == batch.file)
+        taken: int = (await connection.execute(asked)).scalar_one_or_none() or 0
+        if taken < batch.begin:
+            raise StorageUnavailable(f"{batch.file} was taken up to {taken} there, and not to {batch.begin}")
 
     def _tell(self, batch: JournalBatch, touched: set[UUID]) -> None:
         more = {incident_id(record.call) for record in batch.records if not isinstance(record, Opened)}

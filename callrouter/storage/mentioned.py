@@ -18,7 +18,7 @@ from callrouter.storage.tables_sop import sop_answer
 from callrouter.storage.words import keep_words
 
 TEXTS: Final[tuple[tuple[Table, tuple[str, ...]], ...]] = (
-    (t.incident, ("place", "description", "reporter_name")),
+    (t.incident, ("place", "description", "reporter_name", "closed_reason")),
     (t.incident_agency, ("remark",)),
     (t.incident_event, ("data",)),
     (sop_answer, ("words",)),
@@ -62,9 +62,10 @@ async def take_out(connection: AsyncConnection, mentions: Mentions, found: Seque
         keys = [dict(pairs) for pairs in dict.fromkeys(tuple(f.key.items()) for f in found if f.table == table.name)]
         for key in keys:
             same = and_(*(table.c[name] == value for name, value in key.items()))
-            row = (
-                (await connection.execute(select(table).where(same).with_for_update(key_share=True))).mappings().one()
-            )
+            locked = await connection.execute(select(table).where(same).with_for_update(key_share=True))
+            row = locked.mappings().one_or_none()
+            if row is None:
+                continue  # removed meanwhile
             values = _without(dict(row), columns, mentions)
             if not values:
                 continue  # blanked meanwhile

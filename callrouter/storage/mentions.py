@@ -54,7 +54,7 @@ class Mentions:
             return any(self.has(one) for pair in value.items() for one in pair)
         if isinstance(value, list | tuple):
             return any(map(self.has, value))
-        return isinstance(value, int) and str(value) in self._numbers
+        return self.within_texts and isinstance(value, int) and str(value) in self._numbers
 
     def without(self, text: str) -> str:
         """Return a text with ERASED wherever the number stood in it, however it was written there."""

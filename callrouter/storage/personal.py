@@ -48,7 +48,7 @@ OTHERWISE: Final[Mapping[str, str]] = {
 """By table.column: what becomes of it, or why it is nobody's."""
 DISTRICT: Final = 3
 """Parts of a code of the Ministry of Home Affairs that are kept: province, city, district. A village is few."""
-TEXTS: Final = frozenset({"text", "reason", "note", "place", "description", "remark"})
+TEXTS: Final = frozenset({"text", "reason", "note", "place", "description", "remark", "closed_reason"})
 """Members of a timeline's entry that people wrote freely."""
 
 
