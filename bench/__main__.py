@@ -22,7 +22,7 @@ from rich.console import Console
 from bench import compare, machine, plots, terminal
 from bench.outcome import FULL, QUICK, Outcome
 from bench.parts import KEYS, SEEDS
-from bench.report import as_page, pictures_of
+from bench.report import MISSED, as_page, pictures_of
 from bench.run import run
 from bench.stream import sipp_command
 from callrouter import settings
@@ -69,7 +69,8 @@ def _write(outcome: Outcome, *, page: bool) -> None:
     (_ROOT / "build" / "bench.json").write_text(outcome.as_json(), encoding="utf-8")
     if page:
         plots.write(pictures_of(outcome), _ROOT / "docs" / "bench")
-        (_ROOT / "docs" / "bench.md").write_text(as_page(outcome), encoding="utf-8")
+        explained = (_ROOT / "docs" / MISSED).exists()
+        (_ROOT / "docs" / "bench.md").write_text(as_page(outcome, explained=explained), encoding="utf-8")
 
 
 def main() -> int:

@@ -20,8 +20,9 @@ from demo.centre import Centre
 DIGIT: Final = "1"
 TRUNK: Final = "telco"
 CALLER_HZ, AGENCY_HZ = 600, 1150
-RATE, WARM_UP_S = 20, 5
-CALLS, QUICK_CALLS = 20, 10
+RATE = 20
+WARM_UP_S, QUICK_WARM_UP_S = 5, 2
+CALLS, QUICK_CALLS = 20, 5
 """In the flood, and as many after it."""
 LIMIT_MB: Final = 120.0
 """What the service may hold at rest; MB of 1,000,000 bytes."""
@@ -36,9 +37,10 @@ async def measure(folder: Path, say: Say, *, quick: bool) -> Section:
     table: dict[str, Any] = YAML(typ="safe").load(resource("examples") / "kab-malang.yaml")
     async with Centre(folder, table, say=say) as centre:
         _memory(section, centre, "after its start")
-        say(f"{RATE * WARM_UP_S} calls")
-        await _calls(section, centre)
-        _memory(section, centre, f"after {RATE * WARM_UP_S} calls")
+        warm_up_s = QUICK_WARM_UP_S if quick else WARM_UP_S
+        say(f"{RATE * warm_up_s} calls")
+        await _calls(section, centre, warm_up_s)
+        _memory(section, centre, f"after {RATE * warm_up_s} calls")
         calls = QUICK_CALLS if quick else CALLS
         say(f"flood: {calls} calls in it, {calls} after it")
         await _flood(section, centre, calls)
@@ -46,7 +48,7 @@ async def measure(folder: Path, say: Say, *, quick: bool) -> Section:
     return section
 
 
-async def _calls(section: Section, centre: Centre) -> None:
+async def _calls(section: Section, centre: Centre, seconds: int) -> None:
     agency = first_target(centre.table, DIGIT)
     async with stream.calls(
         stream.sipp_command(centre.settings.pbx_root),
@@ -56,11 +58,11 @@ async def _calls(section: Section, centre: Centre) -> None:
         prefix="0812",
         digit=DIGIT,
         rate=RATE,
-        most=RATE * WARM_UP_S,
+        most=RATE * seconds,
     ) as calls:
-        await calls.until_done(WARM_UP_S + _AFTER_S)
-    if missing := RATE * WARM_UP_S - len(calls.delays_s):
-        section.wrong.append(f"{missing} of {RATE * WARM_UP_S} calls did not reach the agency")
+        await calls.until_done(seconds + _AFTER_S)
+    if missing := RATE * seconds - len(calls.delays_s):
+        section.wrong.append(f"{missing} of {RATE * seconds} calls did not reach the agency")
     async with asyncio.timeout(_REST_S):  # until no call is left, and every one is told of
         while await centre.live() or "0 active channels" not in await centre.pbx.rx("core show channels count"):
             await asyncio.sleep(0.1)

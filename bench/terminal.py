@@ -5,8 +5,9 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table as Shown
 
-from bench.outcome import QUICK, Outcome
+from bench.outcome import QUICK, Outcome, asked_by
 from bench.parts import PARTS
+from bench.result import sentence
 from bench.section import show
 
 BUSY = 0.5
@@ -30,10 +31,13 @@ def tell(console: Console, outcome: Outcome) -> None:
 
 
 def verdict(console: Console, outcome: Outcome) -> None:
-    """Print the targets, and what went wrong."""
+    """Print what a call costs, the targets, and what else went wrong."""
+    for line in (sentence(outcome), outcome.counted):
+        if line:
+            console.print(line, markup=False)
     for target in outcome.targets:
         said = "[green]held[/green]" if target.held else "[red]missed[/red]"
-        console.print(f"{said}: {target.name}: {target.measured}; {target.limit}")
-    for wrong in outcome.wrong:
+        console.print(f"{said}: {target.name}: {target.measured}; {target.limit} ({asked_by(target)})")
+    for wrong in outcome.others_wrong:
         console.print("[red]went wrong:[/red]", end=" ")
         console.print(wrong, markup=False)

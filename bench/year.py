@@ -29,7 +29,7 @@ from chaos.postgres import Postgres
 
 SEED: Final = 112
 ROWS: Final = 1_000_000
-QUICK_ROWS: Final = 50_000
+QUICK_ROWS: Final = 20_000
 _QUICKLY: Final = (
     "SET session_replication_role = replica",  # no triggers, and no checks of foreign keys: all of it is ours
     "SET synchronous_commit = off",

@@ -10,8 +10,8 @@ from typing import Final
 
 from bench import stream
 from bench.arena.fight import GENERATOR, Say
-from bench.arena.judge import median, p99
 from bench.arena.load import RINGS, RINGS_MS, Load, Wave, arguments, callers, scenario, seen_in_logs
+from bench.arena.results import median, p99
 from bench.arena.rounds import Eyes, Round, one_round
 from bench.opponents.model import Running
 from demo.addresses import free_port

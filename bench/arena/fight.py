@@ -1,28 +1,34 @@
-"""All rounds: each kind of wave goes to every opponent in turn, and each time another one begins."""
+"""All rounds: each kind of wave goes to every opponent in turn, each time in another order."""
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
+from bench.arena.capture import CaptureError
 from bench.arena.load import RINGS, TALKS, Load, Wave
 from bench.arena.plan import Plan
 from bench.arena.rounds import Eyes, Round, at_rest, cpu_of, one_round
 from bench.arena.search import Search
+from bench.opponents.cpu import UncountableError
 from bench.opponents.model import Opponent, Running
 from demo.centre import Centre
 
 Say = Callable[[str], None]
+_Any = TypeVar("_Any")
 _PAGE: Final = "200"
 GENERATOR: Final = 0.97
 """Of the rate asked for: with less, it is the load generator that was too slow."""
 _NEAR: Final = 0.95
 _LAST: Final = 12
 _INCIDENTS_S: Final = 30.0
+_OURS: Final = (CaptureError, UncountableError)
+"""Faults of the one who looks, not of the one who is looked at."""
 
 
 @dataclass
@@ -60,6 +66,7 @@ class Fight:
         self._say = say
         self._waves = 0
         self._turns = 0
+        self._rested = True
 
     async def run(self) -> None:
         """Measure everything."""
@@ -72,7 +79,7 @@ class Fight:
                 self._tell(fighter, await self._wave(fighter, fighter.judged, plan.rate, plan.seconds, n))
         for n in range(plan.calm_rounds):
             for fighter in self._turn():
-                self._tell(fighter, await self._wave(fighter, fighter.calm, plan.calm_rate, plan.seconds, n))
+                self._tell(fighter, await self._wave(fighter, fighter.calm, plan.calm_rate, plan.calm_seconds, n))
         for n in range(plan.talk_rounds):
             for fighter in self._turn():
                 await self._wave(fighter, fighter.talks, plan.talk_rate, plan.talk_seconds, n, talks=True)
@@ -82,10 +89,9 @@ class Fight:
                 fighter.incidents = await _incidents(fighter.running.centre, fighter.begun)
 
     def _turn(self) -> list[Fighter]:
-        """Return all that still run, of whom each time another one is the first."""
-        first = self._turns % len(self._fighters)
+        """Return all that still run, in the order of this turn."""
         self._turns += 1
-        return [one for one in self._fighters[first:] + self._fighters[:first] if not one.broken]
+        return [one for one in turned(self._fighters, self._turns - 1) if not one.broken]
 
     async def _idle(self) -> None:
         await asyncio.gather(*(at_rest(fighter.running) for fighter in self._fighters))
@@ -106,20 +112,35 @@ class Fight:
         talks: bool = False,
         sound: bool = True,
     ) -> Round | None:
-        """Make one wave of calls and keep how it went; None where the opponent did not live through it."""
-        self._waves += 1
-        prefix = f"{TALKS if talks else RINGS}{self._waves:03d}"
+        """Make one wave of calls and keep how it went; None where the opponent did not live through it.
+
+        Where it could not be looked at, it is made once more, with other numbers.
+        """
         # The n-th round of a rate is the same calls for everybody.
-        wave = Wave(prefix, rate, max(1, round(rate * seconds)), self._plan.seed * 1_000_000 + rate * 1000 + n, talks)
-        key = fighter.opponent.key
+        wave = Wave("", rate, max(1, round(rate * seconds)), self._plan.seed * 1_000_000 + rate * 1000 + n, talks)
         try:
-            done = await one_round(self._load, self._eyes, key, fighter.running, wave, sound=sound or talks)
+            try:
+                done = await self._one(fighter, wave, sound=sound or talks)
+            except _OURS as error:
+                self._say(f"{fighter.opponent.title}, {rate} calls/s, once more: {error}")
+                self._rested = await at_rest(fighter.running, ended=False)
+                done = await self._one(fighter, wave, sound=sound or talks)
         except RuntimeError as error:
-            fighter.broken = f"{fighter.opponent.title} broke off at {rate} calls/s: {error}{_last_words(fighter)}"
+            why = "could not be measured" if isinstance(error, _OURS) else "broke off"
+            fighter.broken = f"{fighter.opponent.title} {why} at {rate} calls/s: {error}{_last_words(fighter)}"
+            self._rested = False
             self._say(fighter.broken)
             return None
         kept.append(done)
         fighter.begun.update(done.seen.calls)
+        return done
+
+    async def _one(self, fighter: Fighter, wave: Wave, *, sound: bool) -> Round:
+        self._waves += 1
+        numbered = dataclasses.replace(wave, prefix=f"{TALKS if wave.talks else RINGS}{self._waves:03d}")
+        key, running = fighter.opponent.key, fighter.running
+        done = await one_round(self._load, self._eyes, key, running, numbered, sound=sound)
+        done, self._rested = dataclasses.replace(done, fresh=self._rested), done.rested
         return done
 
     async def _search(self) -> None:
@@ -145,6 +166,15 @@ class Fight:
             f"{fighter.opponent.title}, {done.rate:g} calls/s: {middle}, {done.in_time} of {done.calls} in time, "
             f"{done.seen.again} messages again, CPU {_cpu(done.cpu_s)}"
         )
+
+
+def turned(all_of_them: Sequence[_Any], turn: int) -> list[_Any]:
+    """Return them in the order of a turn: each time another one is the first, and every second turn goes backwards.
+
+    Were it only rotated, each would come after the same one nearly every time.
+    """
+    step = -1 if turn % 2 else 1
+    return [all_of_them[(turn + step * n) % len(all_of_them)] for n in range(len(all_of_them))]
 
 
 def _last_words(fighter: Fighter) -> str:

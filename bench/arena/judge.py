@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Final
 
+from bench.arena.beats import measures, told
+from bench.arena.results import NEVER, Ratio, Result, cpu_ratio, median, p99, per_call_ms, pool, ratio
 from bench.section import Row, Target
 
 MEDIAN, P99 = 1.25, 1.5
@@ -17,73 +17,8 @@ OWN_CPU: Final = 1.0
 """Service and database, of the CPU of the PBX beside them."""
 SHARE: Final = 0.999
 """Of all calls, whose INVITE comes within 1 s of the digit."""
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """Ours through theirs: of all rounds' values together, and over the interleaved rounds."""
-
-    pooled: float
-    low: float
-    middle: float
-    high: float
-
-    def __str__(self) -> str:
-        """Return it as the page shows it."""
-        return f"{self.pooled:.2f} (rounds {self.middle:.2f}, {self.low:.2f} to {self.high:.2f})"
-
-
-Times = Sequence[Sequence[float]]
-"""Seconds: of each round, of each call. A call for which it never happened has NEVER: who loses the slow ones is not
-the faster for it."""
-NEVER: Final = math.inf
-
-
-@dataclass(frozen=True)
-class Cpu:
-    """CPU of one round (s), and the calls that were put through in it."""
-
-    pbx: float
-    service: float
-    database: float
-    calls: int
-
-    @property
-    def beside(self) -> float:
-        """What is not the PBX's."""
-        return self.service + self.database
-
-    @property
-    def total(self) -> float:
-        """All of it."""
-        return self.pbx + self.beside
-
-
-@dataclass(frozen=True)
-class Result:
-    """One opponent, at the rate at which it is judged.
-
-    invite, greeting, human: digit to INVITE, INVITE to the menu, answer to both voices
-    sustained: calls/s, None where it was not looked for
-    incidents: where it makes some, callers, and those of them who have exactly one
-    """
-
-    key: str
-    title: str
-    calls: int = 0
-    in_time: int = 0
-    again: int = 0
-    invite: Times = ()
-    greeting: Times = ()
-    human: Times = ()
-    cpu: Sequence[Cpu] = ()
-    sustained: int | None = None
-    incidents: tuple[int, int] | None = None
-
-    @property
-    def share(self) -> float:
-        """Of calls that were in time."""
-        return self.in_time / self.calls if self.calls else 0.0
+ISSUE, OURS = "issue", "ours"
+"""Who set a limit."""
 
 
 @dataclass
@@ -99,106 +34,90 @@ class Verdict:
     figures: dict[str, dict[str, float | None]] = field(default_factory=dict)
 
 
-def rank(values: Sequence[float], share: float) -> float:
-    """Return a percentile (nearest rank) of at least one value."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
-
-
-def median(values: Sequence[float]) -> float:
-    """Return the 50th percentile of at least one value."""
-    return rank(values, 0.5)
-
-
-def p99(values: Sequence[float]) -> float:
-    """Return the 99th percentile of at least one value."""
-    return rank(values, 0.99)
-
-
-def pool(rounds: Times) -> list[float]:
-    """Return the values of all rounds together."""
-    return list(chain.from_iterable(rounds))
-
-
-def ratio(ours: Times, theirs: Times, of: Callable[[Sequence[float]], float]) -> Ratio | None:
-    """Return `of` ours through `of` theirs; None where one of them has no value, or it never happened to both.
-
-    A round of which that holds is left out of the rounds' ratios.
-    """
-    pooled = _through(pool(ours), pool(theirs), of)
-    if pooled is None:
-        return None
-    found = (_through(mine, other, of) for mine, other in zip(ours, theirs, strict=False))
-    return _ratio(pooled, [one for one in found if one is not None])
-
-
-def _through(ours: Sequence[float], theirs: Sequence[float], of: Callable[[Sequence[float]], float]) -> float | None:
-    if not ours or not theirs or of(ours) == of(theirs) == NEVER:
-        return None
-    return of(ours) / of(theirs)
-
-
-def cpu_ratio(result: Result) -> Ratio | None:
-    """Return the CPU of service and database through that of the PBX beside them; None without a call."""
-    each = [cpu.beside / cpu.pbx for cpu in result.cpu if cpu.pbx > 0]
-    if not each:
-        return None
-    return _ratio(sum(cpu.beside for cpu in result.cpu) / sum(cpu.pbx for cpu in result.cpu), each)
-
-
-def per_call_ms(cpus: Sequence[Cpu], of: Callable[[Cpu], float]) -> float | None:
-    """Return the CPU for each call that was put through, ms; None where none was."""
-    calls = sum(cpu.calls for cpu in cpus)
-    return 1000 * sum(map(of, cpus)) / calls if calls else None
-
-
-def _ratio(pooled: float, each: Sequence[float]) -> Ratio:
-    shown = list(each) or [pooled]
-    return Ratio(pooled, min(shown), statistics.median(shown), max(shown))
-
-
-def judge(results: Mapping[str, Result], ours: Sequence[str], bare: str, rivals: Sequence[str]) -> Verdict:
+def judge(
+    results: Mapping[str, Result],
+    ours: Sequence[str],
+    bare: str,
+    rivals: Sequence[str],
+    ours_alone: Sequence[str] = (),
+) -> Verdict:
     """Return how `ours` stand against the `bare` dialplan, and against their `rivals`.
 
-    Who was not measured in this run is not looked at.
+    Who was not to be measured in this run is not looked at. ours_alone: those of `ours` whose CPU the issue does not
+    limit
     """
     verdict = Verdict()
+    _rounds(verdict, list(results.values()))
     for key in ours:
         if (mine := results.get(key)) is None:
             continue
         if (limit := results.get(bare)) is not None:
             _against_bare(verdict, mine, limit)
-        _alone(verdict, mine)
+        _alone(verdict, mine, OURS if key in ours_alone else ISSUE)
         for rival in rivals:
             if (theirs := results.get(rival)) is not None:
                 _against_rival(verdict, mine, theirs)
     return verdict
 
 
+def _rounds(verdict: Verdict, results: Sequence[Result]) -> None:
+    """Say of which opponents the rounds were no fair ones, whoever's fault that is."""
+    slow, early = ([(one.title, getattr(one, name)) for one in results] for name in ("slow", "early"))
+    for what, each in (
+        ("SIPp made less than the rate that was asked for", slow),
+        ("began before the one before was at rest", early),
+    ):
+        bad = [(title, count) for title, count in each if count]
+        verdict.rows.append((f"judged rounds: {what}", str(sum(count for _, count in bad)), "0"))
+        verdict.wrong += [f"{title}, judged rounds: {what}: {count}" for title, count in bad]
+
+
 def _against_bare(verdict: Verdict, mine: Result, bare: Result) -> None:
+    _beside_bare(verdict, mine, bare)
+    why = _no_yardstick(bare)
     for name, of, limit in (("median", median, MEDIAN), ("p99", p99, P99)):
         what = f"digit to INVITE, {name}: {mine.title} / {bare.title}"
         found = ratio(mine.invite, bare.invite, of)
-        if found is None:
-            _nothing(verdict, what, f"{limit:g}")
+        if why or found is None:
+            _not_held(verdict, what, f"{limit:g}", why or "no calls to compare", ISSUE)
             continue
         both = " / ".join(_shown(of(pool(one.invite))) for one in (mine, bare)) + " ms"
-        _limited(verdict, f"digit_to_invite_{name}:{mine.key}/{bare.key}", what, found, limit, both)
+        _limited(verdict, f"digit_to_invite_{name}:{mine.key}/{bare.key}", what, found, limit, both, ISSUE)
 
 
-def _alone(verdict: Verdict, mine: Result) -> None:
+def _no_yardstick(bare: Result) -> str:
+    """Return why nobody is to be held against it: who is as slow as one that loses calls is not fast."""
+    if bare.broken:
+        return "the yardstick was not measured to its end"
+    values = pool(bare.invite)
+    return "the yardstick lost calls" if bare.share < SHARE or (values and p99(values) == NEVER) else ""
+
+
+def _beside_bare(verdict: Verdict, mine: Result, bare: Result) -> None:
+    ours, theirs = per_call_ms(mine.cpu, lambda cpu: cpu.beside), per_call_ms(bare.cpu, lambda cpu: cpu.pbx)
+    if ours is not None and theirs:
+        what = f"CPU of service and database for each call: {mine.title} / the PBX of the {bare.title}"
+        verdict.rows.append((what, f"{ours / theirs:.2f} ({ours:.2f} / {theirs:.2f} ms)", ""))
+
+
+def _alone(verdict: Verdict, mine: Result, cpu_limit: str) -> None:
+    if mine.broken:
+        _not_held(verdict, f"measured to the end: {mine.title}", "yes", f"not measured: {mine.broken}", OURS)
     what = f"CPU of service and database / its PBX: {mine.title}"
     found = cpu_ratio(mine)
     if found is None:
-        _nothing(verdict, what, f"{OWN_CPU:g}")
+        _not_held(verdict, what, f"{OWN_CPU:g}", "no calls to compare", cpu_limit)
     else:
         beside, pbx = (per_call_ms(mine.cpu, of) or 0.0 for of in (lambda c: c.beside, lambda c: c.pbx))
-        _limited(verdict, f"cpu:{mine.key}", what, found, OWN_CPU, f"{beside:.2f} / {pbx:.2f} ms for each call")
+        both = f"{beside:.2f} / {pbx:.2f} ms for each call"
+        _limited(verdict, f"cpu:{mine.key}", what, found, OWN_CPU, both, cpu_limit)
     what = f"within 1 s: {mine.title}"
     held = mine.share >= SHARE
-    verdict.targets.append(Target(what, f"{mine.in_time} of {mine.calls} calls", f"{SHARE:.1%}", held))
+    verdict.targets.append(Target(what, f"{mine.in_time} of {mine.calls} calls", f"{SHARE:.1%}", held, ISSUE))
     if not held:
         verdict.wrong.append(f"{what}: {mine.in_time} of {mine.calls} calls, {SHARE:.1%} are promised")
+    _none(verdict, f"served by the PBX alone: {mine.title}", mine.alone)
+    _none(verdict, f"SIP messages sent again: {mine.title}", mine.again)
     if mine.incidents is not None:
         calls, well = mine.incidents
         verdict.rows.append((f"exactly one incident: {mine.title}", f"{well} of {calls} calls", "all"))
@@ -206,11 +125,20 @@ def _alone(verdict: Verdict, mine: Result) -> None:
             verdict.wrong.append(f"{mine.title}: {well} of {calls} calls have exactly one incident")
 
 
-def _limited(verdict: Verdict, key: str, what: str, found: Ratio, limit: float, both: str) -> None:
+def _none(verdict: Verdict, what: str, count: int | None) -> None:
+    """Say what there may be none of; None: it is not known."""
+    if count is None:
+        return
+    verdict.rows.append((what, str(count), "0"))
+    if count:
+        verdict.wrong.append(f"{what}: {count}")
+
+
+def _limited(verdict: Verdict, key: str, what: str, found: Ratio, limit: float, both: str, origin: str) -> None:
     ratios = {"pooled": found.pooled, "low": found.low, "median": found.middle, "high": found.high}
     verdict.figures[key] = {name: round(one, 3) if math.isfinite(one) else None for name, one in ratios.items()}
     held = found.pooled <= limit
-    verdict.targets.append(Target(what, f"{found}; {both}", f"{limit:g}", held))
+    verdict.targets.append(Target(what, f"{found}; {both}", f"{limit:g}", held, origin))
     if not held:
         verdict.wrong.append(f"{what} is {found.pooled:.2f} ({both}), {limit:g} is allowed")
 
@@ -219,65 +147,20 @@ def _shown(seconds: float) -> str:
     return "never" if seconds == NEVER else f"{1000 * seconds:.2f}"
 
 
-def _nothing(verdict: Verdict, what: str, limit: str) -> None:
-    verdict.targets.append(Target(what, "no calls to compare", limit, held=False))
-    verdict.wrong.append(f"{what}: no calls to compare")
-
-
-@dataclass(frozen=True)
-class _Measure:
-    name: str
-    unit: str
-    mine: float | None
-    theirs: float | None
-    more: bool = False
-    """Whether more is better."""
-
-    @property
-    def beaten(self) -> bool:
-        if self.mine is None or self.theirs is None:
-            return self.mine is not None
-        return self.mine > self.theirs if self.more else self.mine < self.theirs
+def _not_held(verdict: Verdict, what: str, limit: str, why: str, origin: str) -> None:
+    verdict.targets.append(Target(what, why, limit, held=False, origin=origin))
+    verdict.wrong.append(f"{what}: {why}")
 
 
 def _against_rival(verdict: Verdict, mine: Result, theirs: Result) -> None:
-    won, lost = 0, []
-    for one in _measures(mine, theirs):
-        if one.beaten:
-            won += 1
-        else:
-            lost.append(f"{one.name} {_number(one.mine)} against {_number(one.theirs)} {one.unit}")
     what = f"beats: {mine.title} / {theirs.title}"
-    verdict.targets.append(Target(what, f"on {won} of {won + len(lost)} measures", "on all", not lost))
-    verdict.wrong += [f"{mine.title} does not beat {theirs.title}: {line}" for line in lost]
-
-
-def _measures(mine: Result, theirs: Result) -> Iterator[_Measure]:
-    """Yield what both were measured in."""
-
-    def times(
-        name: str, of: Callable[[Result], Times], rule: Callable[[Sequence[float]], float]
-    ) -> Iterator[_Measure]:
-        if pool(of(mine)) or pool(of(theirs)):
-            yield _Measure(name, "ms", _of(of(mine), rule), _of(of(theirs), rule))
-
-    yield from times("digit to INVITE, median", lambda one: one.invite, median)
-    yield from times("digit to INVITE, p99", lambda one: one.invite, p99)
-    yield from times("INVITE to the menu, median", lambda one: one.greeting, median)
-    yield from times("answer to both voices, median", lambda one: one.human, median)
-    if mine.cpu and theirs.cpu:
-        total = [per_call_ms(one.cpu, lambda cpu: cpu.total) for one in (mine, theirs)]
-        yield _Measure("CPU for each call", "ms", total[0], total[1])
-    if mine.sustained is not None and theirs.sustained is not None:
-        yield _Measure("sustained", "calls/s", mine.sustained, theirs.sustained, more=True)
-
-
-def _of(rounds: Times, rule: Callable[[Sequence[float]], float]) -> float | None:
-    values = pool(rounds)
-    return 1000 * rule(values) if values else None
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "nothing"
-    return "never" if value == NEVER else f"{value:.4g}"
+    if broken := mine.broken or theirs.broken:
+        _not_held(verdict, what, "on all", f"not measured: {broken}", ISSUE)
+        return
+    compared = list(measures(mine, theirs))
+    level = sum(one.level for one in compared)
+    won = sum(one.beaten for one in compared)
+    lost = [told(one) for one in compared if not one.beaten and not one.level]
+    shown = f"on {won} of {len(compared)} measures" + (f", both at the best possible on {level}" if level else "")
+    verdict.targets.append(Target(what, shown, "on all", not lost, ISSUE))
+    verdict.wrong += [f"{what}: {line}" for line in lost]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bench.arena.alone import between, served_alone
 from bench.arena.calls import Scene, Seen
 from bench.arena.calls import seen as seen_in_packets
 from bench.arena.capture import FLUSH_S, captured
@@ -19,7 +20,7 @@ from bench.opponents.model import Running
 
 WITHIN_S: Final = 1.0
 """An INVITE that reaches the agency so soon after the digit is in time."""
-_REST_S, _REST_MOST_S = 0.5, 12.0
+_REST_S, _REST_MOST_S = 0.5, 20.0
 """The longest is for who got more calls than he can take: what he still does then is not to be met by the next."""
 _LOOKS, _LOOK_S = 20, 0.1
 _AT_REST: Final = 0.08
@@ -30,7 +31,12 @@ _AT_REST: Final = 0.08
 class Round:
     """One wave, as it went.
 
-    calls: asked for; cpu_s: by part, from before the first call until all was at rest; rtp: RTP was looked at too
+    calls:  asked for
+    cpu_s:  by part, from before the first call until all was at rest
+    rtp:    RTP was looked at too
+    alone:  calls that callrouter's PBX served without its service; None: it is another opponent
+    rested: rest was reached after it
+    fresh:  the round before, of whichever opponent, was at rest when it began
     """
 
     opponent: str
@@ -40,6 +46,9 @@ class Round:
     seen: Seen
     cpu_s: Mapping[str, float]
     rtp: bool = False
+    alone: int | None = None
+    rested: bool = True
+    fresh: bool = True
 
     @property
     def digit_to_invite_s(self) -> list[float]:
@@ -48,8 +57,11 @@ class Round:
 
     @property
     def in_time(self) -> int:
-        """Calls whose INVITE reached the agency within WITHIN_S of the digit."""
-        return sum(delay <= WITHIN_S for delay in self.digit_to_invite_s)
+        """Calls whose INVITE reached the agency within WITHIN_S of the digit.
+
+        Which of them the PBX served alone is not known: each counts as one that would have been in time.
+        """
+        return max(0, sum(delay <= WITHIN_S for delay in self.digit_to_invite_s) - (self.alone or 0))
 
     @property
     def missing(self) -> int:
@@ -71,17 +83,19 @@ async def one_round(load: Load, eyes: Eyes, opponent: str, running: Running, wav
     scene = Scene(load.hall.carrier_host, load.hall.agency, running.address.partition(":")[0], wave.prefix)
     agency_log = load.log("agency")
     logged = agency_log.stat().st_size if agency_log.exists() else 0
-    before = await cpu_of(running)
+    alone, before = await served_alone(running), await cpu_of(running)
     async with AsyncExitStack() as stack:
         if eyes.tcpdump is not None:
             await stack.enter_async_context(captured(eyes.tcpdump, packets, scene, sound=sound))
         stream = await stack.enter_async_context(load.wave(wave, running.address))
         await stream.until_done(wave.lasts_s + AFTER_S)
-        await at_rest(running, ended=stream.process.returncode == 0)
+        rested = await at_rest(running, ended=stream.process.returncode == 0)
         after = await cpu_of(running)
+    alone = between(alone, await served_alone(running))
     seen = await asyncio.to_thread(_look, load, eyes, packets, wave, scene, logged)
     cpu = {part: after[part] - before[part] for part in after}
-    return Round(opponent, wave.rate, wave.calls, wave.seed, seen, cpu, sound and eyes.tcpdump is not None)
+    rtp = sound and eyes.tcpdump is not None
+    return Round(opponent, wave.rate, wave.calls, wave.seed, seen, cpu, rtp, alone, rested)
 
 
 def _look(load: Load, eyes: Eyes, packets: Path, wave: Wave, scene: Scene, logged: int) -> Seen:
@@ -102,8 +116,8 @@ def _text(file: Path, offset: int) -> str:
         return stream.read().decode(errors="replace")
 
 
-async def at_rest(running: Running, *, ended: bool = True) -> None:
-    """Wait until its parts have nothing to do: at least FLUSH_S, at most _REST_MOST_S.
+async def at_rest(running: Running, *, ended: bool = True) -> bool:
+    """Wait until its parts have nothing to do: at least FLUSH_S, at most _REST_MOST_S; return whether they have.
 
     ended: all calls were; if not, they are hung up
     """
@@ -116,8 +130,9 @@ async def at_rest(running: Running, *, ended: bool = True) -> None:
         await asyncio.sleep(_REST_S)
         now, at = sum((await cpu_of(running)).values()), time.monotonic()
         if now - last <= _AT_REST * (at - began):
-            return
+            return True
         last, began = now, at
+    return False
 
 
 async def cpu_of(running: Running) -> Mapping[str, float]:

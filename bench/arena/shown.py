@@ -7,18 +7,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from bench.arena import judge
+from bench.arena import judge, results
 from bench.arena.calls import Seen
 from bench.arena.checks import Clocks
-from bench.arena.fight import Fighter
-from bench.arena.judge import Cpu, Result, Times
+from bench.arena.fight import GENERATOR, Fighter
 from bench.arena.plan import Plan
+from bench.arena.results import Cpu, Result, Times
 from bench.arena.rounds import Round
 from bench.opponents.model import DATABASE, PBX, SERVICE
-from bench.section import Row, Section, Table, spread
+from bench.section import Row, Section, Table
 
 NAME, TITLE = "arena", "Against what it could be replaced by"
 NONE: Final = "-"
+FEW: Final = 100
+"""With fewer calls the p99 is the slowest of them, and is called so."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Time:
         if self.rtp and not one.rtp:
             return []
         came = self.of(one.seen)
-        return came + [judge.NEVER] * (one.calls - len(came))
+        return came + [results.NEVER] * (one.calls - len(came))
 
 
 INVITE: Final = Time(
@@ -78,7 +80,22 @@ def result_of(fighter: Fighter) -> Result:
         cpu=[_cpu(one) for one in judged],
         sustained=fighter.search.held if fighter.search.attempts else None,
         incidents=fighter.incidents,
+        alone=alone_of(_all_but_steps(fighter)),
+        slow=sum(one.seen.rate < GENERATOR * one.rate for one in judged),
+        early=sum(not one.fresh for one in judged),
+        broken=fighter.broken,
     )
+
+
+def _all_but_steps(fighter: Fighter) -> list[Round]:
+    """Return the rounds at rates that everybody is to take."""
+    return [*fighter.judged, *fighter.calm, *fighter.talks]
+
+
+def alone_of(rounds: Sequence[Round]) -> int | None:
+    """Return how many calls callrouter's PBX served without its service; None: it is another opponent."""
+    known = [one.alone for one in rounds if one.alone is not None]
+    return sum(known) if known else None
 
 
 def _times(rounds: Sequence[Round], time: Time) -> Times:
@@ -102,24 +119,45 @@ def section(fighters: Sequence[Fighter], plan: Plan, verdict: judge.Verdict, bes
     found.figures["clocks"] = beside.clocks and asdict(beside.clocks)
     found.figures["times_from"] = "packets" if beside.packets else "logs of SIPp"
     found.how = _HOW.format(
-        rate=plan.rate, rounds=plan.rounds, seconds=plan.seconds, seed=plan.seed, talk_rate=plan.talk_rate
+        plan=plan,
+        calls=plan.rounds * round(plan.rate * plan.seconds),
+        calm=plan.calm_rounds * round(plan.calm_rate * plan.calm_seconds),
+        talks=plan.talk_rounds * round(plan.talk_rate * plan.talk_seconds),
+        few=FEW,
+        tries=_TRIES.format(plan=plan) if plan.most_steps else "",
     ) + ("" if beside.packets else _NO_PACKETS)
     return found
 
 
 _HOW: Final = (
     "Every opponent runs on the same machine at the same time, with the same build of Asterisk, and takes the "
-    "same calls: {rounds} rounds of {seconds:g} s at {rate} calls/s, in which each has its turn and each time "
-    "another one begins; the moment of each caller's digit follows from the seed {seed}. The caller says 200 ms "
+    "same calls, one opponent after the other: {plan.rounds} rounds of {plan.seconds:g} s at {plan.rate} calls/s "
+    "({calls} calls to each), by which all is judged; {plan.calm_rounds} of {plan.calm_seconds:g} s at "
+    "{plan.calm_rate} calls/s ({calm} calls); {plan.talk_rounds} of {plan.talk_seconds:g} s at {plan.talk_rate} "
+    "calls/s ({talks} calls). In each round all have their turn, each time another one begins, and every second time "
+    "the order is backwards; who is not at rest 20 s after its calls is told of. The moment of each caller's digit "
+    "follows from the seed {plan.seed}. The caller says 200 ms "
     "of sound, which ends Asterisk's wait for his first RTP, presses the digit 1,000 to 1,400 ms after the "
-    "answer (SIP INFO) and hangs up 300 ms later. At {talk_rate} calls/s the agency answers after 200 ms and "
+    "answer (SIP INFO) and hangs up 300 ms later. At {plan.talk_rate} calls/s the agency answers after 200 ms and "
     "both speak. The table's agencies hear no announcement here, for the others play none. SIPp and tcpdump "
     "stay on the last core. Times are those at which the kernel saw the packets on loopback. A call that never "
     "came so far counts as slower than all that did, and is shown as never. CPU is that from before a round's "
-    "first call until all is at rest again, for each call that was put through. A rate is sustained where at "
-    "least 99.9 % of its calls reach the agency within 1 s of the digit, no SIP message is sent again, and SIPp "
-    "really made that many; one that just fails gets a second try. Ratios are of the percentiles of all rounds "
-    "together, and these are judged; in brackets the median, lowest and highest ratio of the single rounds."
+    "first call until all is at rest again, for each call that was put through. Memory is not compared. Where fewer "
+    "than {few} calls were made, the slowest stands instead of the p99. callrouter's service runs at nice 10, as it "
+    "does by itself (CALLROUTER_NICENESS), the other opponents' programs at 0. callrouter's service is asked before "
+    "the menu, so its price is in INVITE to the first sound; the others decide after the digit. Calls that "
+    "callrouter's PBX served without its service are none of callrouter's, and count as not within 1 s. Where the "
+    "bare dialplan lost calls it is no yardstick, and no target against it is held. Ratios are of the percentiles of "
+    "all rounds together, and these are judged; in brackets the median, lowest and highest ratio of the single "
+    "rounds. An opponent is beaten in a measure where callrouter is better, not where it is as good; only where all "
+    "calls of both are within 1 s, or neither sent a message again, nothing better is possible and neither is "
+    "beaten. Who broke off, or was not measured, is not beaten. A round that could not be looked at is made once "
+    "more with other numbers.{tries}"
+)
+_TRIES: Final = (
+    " A rate is sustained where in {plan.step_seconds:g} s of it at least 99.9 % of the calls reach the agency "
+    "within 1 s of the digit, no SIP message is sent again, and SIPp really made that many; one that just fails gets "
+    "a second try, and each opponent {plan.most_steps} tries in all."
 )
 _NO_PACKETS: Final = (
     " This user may not look at packets (CAP_NET_RAW), so all times are those of SIPp's own logs, and what only "
@@ -159,6 +197,7 @@ def _table(fighters: Sequence[Fighter], plan: Plan) -> Table:
     row(f"within 1 s of the digit, {at}", lambda fighter: _share(fighter.judged))
     row(f"INVITEs that never came, {at}", lambda fighter: str(sum(one.missing for one in fighter.judged)))
     row(f"SIP messages sent again, {at}", lambda fighter: str(sum(one.seen.again for one in fighter.judged)))
+    row("calls that the PBX served alone, but for the search", _alone)
     row("sustained, calls/s", _sustained)
     for part, name in ((PBX, "PBX"), (SERVICE, "service"), (DATABASE, "database")):
         row(f"CPU of the {name} for each call, {at}, ms", lambda fighter, part=part: _per_call(fighter, part))  # type: ignore[misc]
@@ -170,15 +209,26 @@ def _table(fighters: Sequence[Fighter], plan: Plan) -> Table:
 
 
 def _middle(rounds: Sequence[Round], time: Time) -> str:
-    found = spread(judge.pool(_times(rounds, time)))
-    if found is None:
+    values = results.pool(_times(rounds, time))
+    if not values:
         return NONE
-    return " / ".join(f"{ms:.2f}" if math.isfinite(ms) else "never" for ms in (found.median_ms, found.p99_ms))
+    middle, slow, worst = (
+        f"{1000 * of(values):.2f}" if math.isfinite(of(values)) else "never"
+        for of in (results.median, results.p99, max)
+    )
+    return (
+        f"{middle} / {slow} of {len(values)}" if len(values) >= FEW else f"{middle}, worst {worst} of {len(values)}"
+    )
 
 
 def _share(rounds: Sequence[Round]) -> str:
     calls = sum(one.calls for one in rounds)
     return f"{100 * sum(one.in_time for one in rounds) / calls:.2f} %" if calls else NONE
+
+
+def _alone(fighter: Fighter) -> str:
+    alone = alone_of(_all_but_steps(fighter))
+    return NONE if alone is None else str(alone)
 
 
 def _sustained(fighter: Fighter) -> str:
@@ -192,7 +242,7 @@ def _per_call(fighter: Fighter, part: str | None) -> str:
     if part is not None and not any(part in one.cpu_s for one in fighter.judged):
         return NONE
     cpus = [_cpu(one) for one in fighter.judged]
-    value = judge.per_call_ms(cpus, lambda cpu: cpu.total if part is None else float(getattr(cpu, part)))
+    value = results.per_call_ms(cpus, lambda cpu: cpu.total if part is None else float(getattr(cpu, part)))
     return NONE if value is None else f"{value:.2f}"
 
 
@@ -213,7 +263,7 @@ def _figures(fighter: Fighter) -> dict[str, Any]:
         found[time.key] = _percentiles(fighter.talks, time)
     cpus = [_cpu(one) for one in fighter.judged]
     found["cpu_ms_per_call"] = {
-        part: _rounded(judge.per_call_ms(cpus, lambda cpu, part=part: float(getattr(cpu, part))))  # type: ignore[misc]
+        part: _rounded(results.per_call_ms(cpus, lambda cpu, part=part: float(getattr(cpu, part))))  # type: ignore[misc]
         for part in (PBX, SERVICE, DATABASE, "total")
     }
     found["idle_cpu_ms_per_s"] = {part: round(1000 * cpu, 1) for part, cpu in fighter.idle_cpu.items()}
@@ -243,6 +293,9 @@ def _of_rounds(rounds: Sequence[Round]) -> dict[str, Any]:
         "in_time": sum(one.in_time for one in rounds),
         "missing": sum(one.missing for one in rounds),
         "again": sum(one.seen.again for one in rounds),
+        "served_by_the_pbx_alone": alone_of(rounds),
+        "reached_rates": [round(one.seen.rate, 1) for one in rounds],
+        "began_before_rest": sum(not one.fresh for one in rounds),
         "cpu_s": [{part: round(cpu, 3) for part, cpu in one.cpu_s.items()} for one in rounds],
         **{time.key: _percentiles(rounds, time) for time in (INVITE, GREETING)},
     }
@@ -251,15 +304,19 @@ def _of_rounds(rounds: Sequence[Round]) -> dict[str, Any]:
 def _percentiles(rounds: Sequence[Round], time: Time) -> dict[str, Any] | None:
     """Return them over all rounds, and of each."""
     each = _times(rounds, time)
-    whole = judge.pool(each)
+    whole = results.pool(each)
     return {**_of_values(whole), "rounds": [_of_values(one) for one in each]} if whole else None
 
 
 def _of_values(values: Sequence[float]) -> dict[str, Any]:
-    """Return how many calls came so far, and the percentiles (ms) of all: None of one on those that did not."""
+    """Return how many of how many calls came so far, and the percentiles (ms) of all: None of one on those that did
+    not, and for the p99 of fewer than FEW.
+    """
     shares = {"median": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "max": 1.0}
-    found = {name: _rounded(1000 * judge.rank(values, share)) for name, share in shares.items() if values}
-    return {"calls": sum(map(math.isfinite, values)), **found}
+    found = {name: _rounded(1000 * results.rank(values, share)) for name, share in shares.items() if values}
+    if len(values) < FEW:
+        found["p99"] = None
+    return {"calls": sum(map(math.isfinite, values)), "of_calls": len(values), **found}
 
 
 def _rounded(value: float | None) -> float | None:

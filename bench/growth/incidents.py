@@ -30,7 +30,7 @@ from callrouter.incidents.views import IncidentFilter
 from callrouter.storage.database import Database, migrate
 from callrouter.storage.incidents import Incidents
 
-SIZES, QUICK_SIZES = (0, 10_000, 100_000), (0, 10_000)
+SIZES, QUICK_SIZES = (0, 10_000, 100_000), (0,)
 """Besides the year."""
 CALLS, QUICK_CALLS = 400, 150
 TIMES, QUICK_TIMES = 60, 20

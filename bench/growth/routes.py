@@ -28,7 +28,7 @@ from demo.clips import quick_clips
 
 ROUTES, QUICK_ROUTES = (10, 100, 1_000, 2_000, 10_000), (10, 1_000)
 RATE: Final = 20
-ASKED_S, QUICK_ASKED_S = 5.0, 3.0
+ASKED_S, QUICK_ASKED_S = 5.0, 1.0
 TIMES: Final = 3
 """Publications of each size, of which the median counts: the first brings the routes, the others change them all."""
 _WARM_UP_S: Final = 0.5

@@ -25,6 +25,7 @@ LOOP_LAG: Final = "loop_lag_seconds"
 HEARD: Final = 'ami_events_total{link="hands"}'
 DROPPED: Final = 'ami_dropped_total{link="hands"}'
 ERRORS: Final = 'ami_event_errors_total{link="hands"}'
+FAILSAFE: Final = "failsafe_calls_total"
 TURNED_AWAY: Final = "notes_turned_away_total"
 
 

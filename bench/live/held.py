@@ -38,7 +38,7 @@ class Held:
 
 
 async def held(centre: Centre, asker: Asker, calls: int, stay_s: float) -> Held:
-    """Have that many calls up at once, as far as this machine goes, and measure the service.
+    """Have that many calls up at once, or as many of them as hold, and measure the service.
 
     stay_s: how long the last of them stays once all have come
     """

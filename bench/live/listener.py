@@ -14,6 +14,9 @@ from bench.live.words import Step
 from demo.centre import Centre
 
 LIMIT: Final = 1 << 20
+OVERTAKEN_S: Final = 1.0
+"""From the sending of an event: a later step that is heard within it takes its place; what comes after tells nothing
+of this one."""
 _STAGES: Final = {"opened": Step.OPENED, "menu": Step.MENU, "plan": Step.PLAN, "talking": Step.TALKING}
 Sent = tuple[str, int, float]
 """A call, the step that it came to, and when that was told (s since 1970 UTC)."""
@@ -42,7 +45,7 @@ class Heard:
 
 @dataclass(frozen=True)
 class Lateness:
-    """seen: such as were heard as they are; overtaken: of which only a later one was heard, which is as good; lost.
+    """seen: such as were heard as they are; overtaken: of which only a later one was heard, within OVERTAKEN_S; lost.
 
     late_s: of those that were heard in one way or the other
     """
@@ -63,12 +66,12 @@ def step_of(row: Mapping[str, Any] | None) -> Step:
 
 
 def lateness(sent: Iterable[Sent], heard: Mapping[str, Sequence[tuple[int, float]]]) -> Lateness:
-    """Return how late each was heard: the first that shows it, or shows more."""
+    """Return how late each was heard: the first that shows it, or soon enough shows more."""
     seen = overtaken = lost = 0
     late: list[float] = []
     for call, step, at in sent:
         found = next(((what, when) for what, when in heard.get(call, ()) if what >= step), None)
-        if found is None:
+        if found is None or (found[0] > step and found[1] - at > OVERTAKEN_S):
             lost += 1
             continue
         late.append(found[1] - at)

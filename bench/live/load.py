@@ -10,9 +10,9 @@ import asyncio
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -22,75 +22,40 @@ from bench.live import asks
 from bench.live.asks import Asker, asking
 from bench.live.databases import KINDS, POSTGRESQL, Cpu, database
 from bench.live.held import Held, held
-from bench.live.listener import Heard, Lateness, Sent, lateness, listening
+from bench.live.listener import Heard, Sent, lateness, listening
+from bench.live.loaded import LOOK_S, RATE, Load, figures, judge, judge_held
 from bench.live.table import AGENCIES, DIGIT, TRUNK, table
 from bench.live.words import Step
 from bench.opponents.beside import RTP
 from bench.opponents.cpu import taken
-from bench.section import Section, alone, spread
+from bench.section import Section, alone
 from demo.addresses import SIP_PORT
 from demo.centre import Centre
 from demo.clips import quick_clips
 
-RATE: Final = 50
-REQUESTS: Final = 10
-"""Of REST, each second, of each kind in turn."""
-SECONDS, QUICK_SECONDS = 15.0, 6.0
-HELD, QUICK_HELD = (250, 10.0), (50, 4.0)
-"""Real calls that stay, and for how long (s) once all have come."""
-LOOK_S: Final = 0.5
-"""Between two looks at the metrics."""
+REQUESTS: Final = 40
+"""Of REST, each second, of all kinds in turn."""
+SECONDS, QUICK_SECONDS = 15.0, 4.0
+HELD: Final = (250, 10.0)
+"""Real calls that stay, and for how long (s) once all have come; quick, none do."""
 ENDS_S: Final = 15.0
 WRITTEN_S: Final = 60.0
-LATE_MS: Final = 250.0
-"""For half of all events."""
-REACHED: Final = 0.999
-"""Part of the calls that must reach an agency."""
 PAGE, ONE, BOARD, SCOREBOARD = "page of 50 incidents", "one incident", "live board", "scoreboard of a day"
 Say = Callable[[str], None]
 
 
-@dataclass
-class Load:
-    """What was seen of one centre. rest_s: how long each request took, by its kind.
-
-    backlog:    the most notes that waited for the database
-    lag_s:      the most that the journal was behind; loop_lag_s: the worst lateness of the loop
-    written_s:  from the end of the last call until no note waited and all incidents that it changed were told
-    stored_s:   from then until every call had its incident, with its end
-    late:       from a message on the wire to who listens to the stream: INVITEs of callers, and at the agency
-    cpu_ms:     for a call, by what used it
-    """
-
-    rest_s: dict[str, list[float]] = field(default_factory=dict)
-    refused: list[str] = field(default_factory=list)
-    backlog: float = 0.0
-    lag_s: float = 0.0
-    loop_lag_s: float = 0.0
-    written_s: float = 0.0
-    stored_s: float = 0.0
-    calls: int = 0
-    reached: int = 0
-    again: int = 0
-    opened: Lateness = field(default_factory=lambda: Lateness(0, 0, 0, []))
-    rang: Lateness = field(default_factory=lambda: Lateness(0, 0, 0, []))
-    unheard: int = 0
-    cpu_ms: dict[str, float] = field(default_factory=dict)
-    wrong: list[str] = field(default_factory=list)
-
-
 async def measure(folder: Path, say: Say, *, quick: bool) -> Section:
-    """Measure it; takes a minute and a half, quick half a minute."""
+    """Measure it; takes a minute and a half, quick a quarter of one."""
     section = Section("live.load", "Under load", how=_HOW, figures={"rate": RATE, "requests": REQUESTS})
     seconds = QUICK_SECONDS if quick else SECONDS
     for kind in (POSTGRESQL,) if quick else KINDS:
-        stays = (QUICK_HELD if quick else HELD) if kind == POSTGRESQL else None
+        stays = HELD if kind == POSTGRESQL and not quick else None
         load, stayed = await _centre(folder / kind.lower(), kind, seconds, stays, say)
         section.figures[kind] = figures(load)
         judge(section, kind, load)
         if stayed is not None:
             section.figures["held"] = asdict(stayed)
-            _judge_held(section, stayed)
+            judge_held(section, stayed)
     return section
 
 
@@ -113,27 +78,30 @@ async def _centre(
 
 async def _loaded(centre: Centre, asker: Asker, heard: Heard, of_database: Cpu, seconds: float) -> Load:
     load = Load()
-    used = _used(centre, of_database)
+    used, alone_before = _used(centre, of_database), (await asker.metrics())[asks.FAILSAFE]
+    over = asyncio.Event()
     sipp = stream.sipp_command(centre.settings.pbx_root)
     pbx = f"{centre.settings.sip_host}:{centre.settings.sip_port}"
     agencies = {key: (centre.trunk_hosts[key], SIP_PORT) for key in AGENCIES}
     async with stream.calls(
         sipp, pbx, centre.trunk_hosts[TRUNK], agencies, prefix="0812", digit=DIGIT, rate=RATE
     ) as calls:
-        watching = [asyncio.create_task(_watch(asker, load)), asyncio.create_task(_ask(asker, load))]
+        watching, asked = asyncio.create_task(_watch(asker, load)), asyncio.create_task(ask(asker, load, over))
         try:
             await asyncio.sleep(seconds)
             await calls.enough(ENDS_S)
             ended = time.monotonic()
+            over.set()
             await _written(asker, load, ended)
         finally:
-            for task in watching:
-                task.cancel()
-            load.wrong += _errors(await asyncio.gather(*watching, return_exceptions=True))
+            over.set()
+            watching.cancel()
+            load.wrong += _errors(await asyncio.gather(watching, asked, return_exceptions=True))
     # What is in SIPp's logs is there only now.
     load.calls, load.again = len(calls.invited), calls.again
     load.reached = len(calls.delays_s)
     load.stored_s = await _stored(asker, load, set(calls.invited), ended)
+    load.alone = round((await asker.metrics())[asks.FAILSAFE] - alone_before)
     after = _used(centre, of_database)
     load.cpu_ms = {name: 1e3 * (after[name] - used[name]) / max(1, load.calls) for name in used}
     _hear(load, calls, heard)
@@ -157,13 +125,13 @@ async def _watch(asker: Asker, load: Load) -> None:
         await asyncio.sleep(LOOK_S)
 
 
-async def _ask(asker: Asker, load: Load) -> None:
-    """Ask REQUESTS times a second, whether the answer before has come or not."""
+async def ask(asker: Asker, load: Load, over: asyncio.Event) -> None:
+    """Ask REQUESTS times a second until it is over, whether the answer before has come or not; await what is open."""
     loop = asyncio.get_running_loop()
     begun, n = loop.time(), 0
     known: list[str] = []
     async with asyncio.TaskGroup() as tasks:
-        while True:
+        while not over.is_set():
             kind = (PAGE, ONE, BOARD, SCOREBOARD)[n % 4]
             tasks.create_task(_asked(asker, load, kind, known))
             n += 1
@@ -239,73 +207,14 @@ def _hear(load: Load, calls: stream.Stream, heard: Heard) -> None:
         load.wrong.append(f"the listener: {heard.why}")
 
 
-# ---------------------------------------------------------------------- what it is worth
-def figures(load: Load) -> dict[str, Any]:
-    """Return it as JSON can carry it."""
-    told = asdict(load)
-    for name in ("opened", "rang"):
-        of: Lateness = getattr(load, name)
-        found = spread(of.late_s)
-        told[name] = {"seen": of.seen, "overtaken": of.overtaken, "lost": of.lost} | (asdict(found) if found else {})
-        told[name]["worst_ms"] = 1e3 * max(of.late_s, default=0.0)
-    told["rest_s"] = {
-        kind: asdict(found) | {"worst_ms": 1e3 * max(took)}
-        for kind, took in load.rest_s.items()
-        if (found := spread(took)) is not None
-    }
-    return told
-
-
-def judge(section: Section, kind: str, load: Load) -> None:
-    """Add what was seen to the section, and what was not as it is to be."""
-    where = f"{RATE} calls/s, {kind}"
-    for asked, took in load.rest_s.items():
-        found = spread(took)
-        section.rows.append((f"REST, {asked}, {where}: median / p99", f"{found} of {len(took)}", ""))
-    waits = f"{load.backlog:,.0f}; {load.written_s:.1f} s; {load.stored_s:.1f} s"
-    section.rows += [
-        (f"notes that waited, {where}: most; none left; all incidents ended after", waits, ""),
-        (f"the journal behind, {where}: most", f"{load.lag_s:.1f} s", ""),
-        (f"the loop late, {where}: most", f"{1e3 * load.loop_lag_s:.0f} ms", ""),
-        (f"CPU for a call, {where}", _each(load.cpu_ms), ""),
-        (f"events of {load.calls:,} calls, {where}: not heard", f"{load.unheard:,}", "0"),
-    ]
-    for name, of in (("INVITE to the stream", load.opened), ("the agency's INVITE to the stream", load.rang)):
-        if (late := spread(of.late_s)) is not None:
-            worst = f"{late}, {1e3 * max(of.late_s):.0f} ms"
-            section.rows.append((f"{name}, {where}: median / p99, worst", worst, f"{LATE_MS:g} ms for the median"))
-            if late.median_ms > LATE_MS:
-                section.wrong.append(f"load, {kind}: {name} took {late.median_ms:.0f} ms, {LATE_MS:g} are allowed")
-    if load.unheard:
-        section.wrong.append(f"load, {kind}: {load.unheard} events were not heard")
-    missing = load.calls - load.reached
-    if missing > (1 - REACHED) * load.calls:
-        section.wrong.append(f"load, {kind}: {missing} of {load.calls} calls reached no agency")
-    refused = Counter(load.refused)
-    section.wrong += [f"load, {kind}: {why}, {count} times" for why, count in refused.items()]
-    section.wrong += [f"load, {kind}: {why}" for why in load.wrong]
-
-
-def _each(cpu_ms: Mapping[str, float]) -> str:
-    return "; ".join(f"{name} {used:.1f} ms" for name, used in cpu_ms.items())
-
-
-def _judge_held(section: Section, stayed: Held) -> None:
-    section.rows.append(
-        (
-            f"memory of the service at {stayed.most:,} real calls that stay (of {stayed.asked:,}), {POSTGRESQL}",
-            f"{stayed.rss_mb:.1f} MB; before {stayed.before_mb:.1f} MB; the PBX {stayed.pbx_mb:.0f} MB",
-            "",
-        )
-    )
-
-
 _HOW: Final = (
     f"SIPp calls {RATE} times a second, presses a digit and hangs up while an agency rings; meanwhile {REQUESTS} "
-    "requests a second go to the REST surface, of four kinds in turn, somebody listens to the stream, and the "
+    "requests a second in all go to the REST surface, of four kinds in turn, until the last call has ended; somebody "
+    "listens to the stream, and the "
     f"metrics are read every {LOOK_S:g} s. What is heard is set against SIPp's own logs (one clock): the caller's "
     "INVITE as it was sent, and the agency's as it came. Then, with PostgreSQL, "
-    f"{HELD[0]} calls come that stay while an agency rings for each, as far as the machine goes. What a publication "
+    f"{HELD[0]} calls are asked for that stay while an agency rings for each. When a caller presses is SIPp's own "
+    "spread, which has no seed. What a publication "
     "costs under load is measured by `python -m bench.publish`."
 )
 

@@ -27,6 +27,8 @@ from bench.live.shown import Shown
 from bench.live.words import Call, Step, encoded, stamp, variables_of
 from callrouter.asterisk import variables as v
 
+SEED: Final = 112
+"""Of when callers press, and agencies answer."""
 ANSWER_S: Final = 0.1
 """From the INVITE to the question."""
 DIGIT_S: Final = (0.5, 0.9)
@@ -71,6 +73,7 @@ class Peer:
     def __init__(self, order: Order) -> None:
         self._order = order
         self._numbers = count(1)
+        self._chance = random.Random(SEED)  # noqa: S311 (when a caller presses is no secret)
         self._calls: dict[UUID, Call] = {}
         self._told: list[tuple[str, int, float]] = []
         self._events = 0
@@ -140,13 +143,13 @@ class Peer:
             del self._calls[call.call]  # it has no plan; that it never ends is found by the service
             raise
         self._tell(call, Step.MENU, partial(call.staged, "menu"))
-        await asyncio.sleep(random.uniform(*DIGIT_S))  # noqa: S311 (when a caller presses is no secret)
+        await asyncio.sleep(self._chance.uniform(*DIGIT_S))
         call.chosen = time.time()
         call.took(order.digit)
         self._tell(call, Step.PLAN, call.chose)
         self._tell(call, Step.AGENCY, partial(call.staged, "agency"))
         self._tell(call, Step.RINGS, call.dials)
-        await asyncio.sleep(random.uniform(*HUMAN_S))  # noqa: S311
+        await asyncio.sleep(self._chance.uniform(*HUMAN_S))
         self._tell(call, Step.TALKING, call.talks)
         return call
 

@@ -28,11 +28,11 @@ RATE: Final = 50
 """Calls that come in a second."""
 END_RATE: Final = 200
 """Calls that end in a second."""
-PASSING, QUICK_PASSING = 100, 40
+PASSING, QUICK_PASSING = 100, 20
 """Calls that come and go at each level."""
 READS: Final = 5
 """Of the board at each level."""
-REST_S, QUICK_REST_S = 2.0, 1.0
+REST_S, QUICK_REST_S = 2.0, 0.5
 """How long the service is watched while nothing happens but calls being up."""
 SETTLED_S: Final = 30.0
 HEARD_S: Final = 5.0
@@ -71,7 +71,8 @@ class Ramp:
     """One ramp. relinked_mb: memory after the link to the PBX was lost at the top, and everything asked anew;
     relinked_lag_s: how late the loop was meanwhile.
 
-    after_mb: when all calls have ended; peak_mb: the most since the start of the service
+    after_mb: when all calls have ended; peak_mb: the most since the start of the service, top_peak_mb: until all were
+    up
     up_cpu_ms, end_cpu_ms: CPU of the service for a call that comes, and for one that ends
     """
 
@@ -80,6 +81,7 @@ class Ramp:
     relinked_lag_s: float = 0.0
     after_mb: float = 0.0
     peak_mb: float = 0.0
+    top_peak_mb: float = 0.0
     calls: int = 0
     told: Lateness = field(default_factory=lambda: Lateness(0, 0, 0, []))
     waits_s: list[float] = field(default_factory=list)
@@ -132,6 +134,7 @@ class _Climb:
         self.ramp.calls += more
         await self._shows(calls)
         memory = rss_mb(self._pid), pss_mb(self._pid)
+        self.ramp.top_peak_mb = peak_mb(self._pid)
         share = await self._rest()
         read_s, read_cpu_s = await self._reads()
         call_s, event_s, database_s, waits = await self._passing(share)

@@ -12,6 +12,10 @@ TICKS: Final = os.sysconf("SC_CLK_TCK")
 _TRIES: Final = 5
 
 
+class UncountableError(RuntimeError):
+    """Children of a process end faster than they can be counted: it says nothing about what they do."""
+
+
 @dataclass(frozen=True)
 class Taken:
     """What a process took itself, and what took those that it began, and theirs: the ended and the living."""
@@ -28,7 +32,8 @@ class Taken:
 def taken(pid: int, name: str) -> Taken:
     """Return what the process took so far. RuntimeError, which calls it `name`, where it has ended.
 
-    A child that ends meanwhile could be missed or counted twice: it is read again where one did.
+    A child that ends meanwhile could be missed or counted twice: it is read again where one did, and UncountableError
+    raised where one always does.
     """
     for _ in range(_TRIES):
         before = _read(pid)
@@ -39,7 +44,7 @@ def taken(pid: int, name: str) -> Taken:
         if before[1] == after[1]:
             return Taken(after[0], after[1] + living)
     else:
-        raise RuntimeError(f"children of the {name} end faster than they can be counted")
+        raise UncountableError(f"children of the {name} end faster than they can be counted")
     raise RuntimeError(f"the {name} has ended")
 
 

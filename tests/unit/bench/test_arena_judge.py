@@ -6,8 +6,9 @@ import dataclasses
 
 import pytest
 
-from bench.arena.judge import NEVER, Cpu, Result, cpu_ratio, judge, per_call_ms, rank, ratio
-from bench.arena.judge import median as middle
+from bench.arena.judge import judge
+from bench.arena.results import NEVER, Cpu, Result, cpu_ratio, per_call_ms, rank, ratio
+from bench.arena.results import median as middle
 from bench.section import Target
 
 BARE = Result(
@@ -28,6 +29,7 @@ OURS = dataclasses.replace(
     invite=([0.0024] * 100, [0.0024] * 100),
     cpu=[Cpu(1.0, 0.7, 0.2, 100)] * 2,
     incidents=(200, 200),
+    alone=0,
 )
 RIVAL = dataclasses.replace(
     BARE,
@@ -50,8 +52,55 @@ def test_all_that_is_held_is_not_wrong() -> None:
     assert verdict.wrong == []
     assert verdict.figures["digit_to_invite_median:ours/bare"]["pooled"] == 1.2
     assert all(target.held for target in verdict.targets)
-    assert Target("beats: ours / rival", "on 6 of 6 measures", "on all", held=True) in verdict.targets
-    assert verdict.rows == [("exactly one incident: ours", "200 of 200 calls", "all")]
+    told = "on 7 of 9 measures, both at the best possible on 2"
+    assert Target("beats: ours / rival", told, "on all", held=True, origin="issue") in verdict.targets
+    assert verdict.rows == [
+        ("judged rounds: SIPp made less than the rate that was asked for", "0", "0"),
+        ("judged rounds: began before the one before was at rest", "0", "0"),
+        ("CPU of service and database for each call: ours / the PBX of the bare", "1.29 (9.00 / 7.00 ms)", ""),
+        ("served by the PBX alone: ours", "0", "0"),
+        ("SIP messages sent again: ours", "0", "0"),
+        ("exactly one incident: ours", "200 of 200 calls", "all"),
+    ]
+
+
+def test_limits_are_those_of_the_issue_but_that_on_cpu_where_it_names_another_database() -> None:
+    results = {one.key: one for one in (BARE, OURS, RIVAL)}
+    theirs, ours = (judge(results, ("ours",), "bare", ("rival",), alone).targets for alone in ((), ("ours",)))
+    assert {target.origin for target in theirs} == {"issue"}
+    assert [target.name for target in ours if target.origin == "ours"] == [
+        "CPU of service and database / its PBX: ours"
+    ]
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [{"in_time": 199}, {"invite": ([0.002] * 97 + [NEVER] * 3, [0.002] * 100)}, {"broken": "it broke off"}],
+    ids=["late", "never-came", "broke-off"],
+)
+def test_against_a_yardstick_that_lost_calls_nothing_is_held(lost: dict[str, object]) -> None:
+    verdict = judge({"bare": dataclasses.replace(BARE, **lost), "ours": OURS}, ("ours",), "bare", ())  # type: ignore[arg-type]
+    against = [target for target in verdict.targets if target.name.startswith("digit to INVITE")]
+    assert [target.held for target in against] == [False, False]
+    assert {target.measured for target in against} <= {
+        "the yardstick lost calls",
+        "the yardstick was not measured to its end",
+    }
+    assert len(verdict.wrong) == 2
+
+
+@pytest.mark.parametrize(
+    ("changed", "line"),
+    [
+        ({"alone": 3}, "served by the PBX alone: ours: 3"),
+        ({"again": 2}, "SIP messages sent again: ours: 2"),
+        ({"slow": 1}, "ours, judged rounds: SIPp made less than the rate that was asked for: 1"),
+        ({"early": 2}, "ours, judged rounds: began before the one before was at rest: 2"),
+    ],
+    ids=["alone", "again", "slow", "early"],
+)
+def test_what_there_may_be_none_of_is_wrong(changed: dict[str, object], line: str) -> None:
+    assert wrong(BARE, dataclasses.replace(OURS, **changed)) == [line]  # type: ignore[arg-type]
 
 
 def test_median_over_its_limit_is_told_with_both_numbers() -> None:
@@ -99,18 +148,39 @@ def test_call_without_exactly_one_incident_is_wrong() -> None:
         ({"human": ([0.005] * 10,)}, "answer to both voices, median 10 against 5 ms"),
         ({"sustained": 160}, "sustained 160 against 160 calls/s"),
         ({"cpu": [Cpu(1.0, 0.5, 0, 100)]}, "CPU for each call 19 against 15 ms"),
-        ({"greeting": ([0.03] * 10,)}, "INVITE to the menu, median 40 against 30 ms"),
+        ({"greeting": ([0.03] * 60 + [0.2] * 40,)}, "INVITE to the menu, median 40 against 30 ms"),
     ],
     ids=["both-voices", "as-many", "cpu", "menu"],
 )
 def test_rival_that_is_as_good_or_better_in_one_measure_is_not_beaten(better: dict[str, object], line: str) -> None:
     rival = dataclasses.replace(RIVAL, **better)  # type: ignore[arg-type]
-    assert wrong(BARE, OURS, rival) == [f"ours does not beat rival: {line}"]
+    assert wrong(BARE, OURS, rival) == [f"beats: ours / rival: {line}"]
 
 
 def test_rival_that_put_no_call_through_is_beaten() -> None:
-    rival = dataclasses.replace(RIVAL, invite=([], []), human=([],), cpu=[Cpu(1.0, 1.0, 0, 0)])
+    never = ([NEVER] * 100,) * 2
+    rival = dataclasses.replace(RIVAL, in_time=0, invite=never, human=([NEVER] * 10,), cpu=[Cpu(1.0, 1.0, 0, 0)])
     assert wrong(BARE, OURS, rival) == []
+
+
+@pytest.mark.parametrize("whose", ["ours", "rival"])
+def test_who_was_given_up_in_the_middle_beats_nobody_and_is_not_beaten(whose: str) -> None:
+    results = {
+        one.key: dataclasses.replace(one, broken="it broke off" if one.key == whose else "")
+        for one in (BARE, OURS, RIVAL)
+    }
+    verdict = judge(results, ("ours",), "bare", ("rival",))
+    beats = Target("beats: ours / rival", "not measured: it broke off", "on all", held=False, origin="issue")
+    assert beats in verdict.targets
+    assert "beats: ours / rival: not measured: it broke off" in verdict.wrong
+
+
+def test_rival_is_not_beaten_in_what_he_was_not_measured_in() -> None:
+    rival = dataclasses.replace(RIVAL, human=(), sustained=None)
+    assert wrong(BARE, OURS, rival) == [
+        "beats: ours / rival: answer to both voices, median: not measured of theirs",
+        "beats: ours / rival: sustained: not measured of theirs",
+    ]
 
 
 def test_rival_who_loses_his_slow_calls_is_not_the_faster_for_it() -> None:
@@ -129,7 +199,7 @@ def test_where_none_of_our_calls_came_all_of_it_is_wrong() -> None:
     nothing = dataclasses.replace(OURS, in_time=0, invite=([], []))
     lines = wrong(BARE, nothing, RIVAL)
     assert "digit to INVITE, median: ours / bare: no calls to compare" in lines
-    assert "ours does not beat rival: digit to INVITE, p99 nothing against 100 ms" in lines
+    assert "beats: ours / rival: digit to INVITE, p99: not measured of ours" in lines
 
 
 def test_who_was_not_measured_is_not_looked_at() -> None:

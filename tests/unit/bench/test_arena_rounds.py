@@ -7,18 +7,21 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from bench.arena import rounds, shown
+from bench.arena import fight, rounds, shown
+from bench.arena.alone import between
 from bench.arena.calls import Call, Seen
-from bench.arena.fight import Fighter, held
+from bench.arena.capture import CaptureError
+from bench.arena.fight import Fighter, held, turned
 from bench.arena.judge import judge
 from bench.arena.load import DIGIT_FROM_MS, DIGIT_TO_MS, Wave, callers, scenario, seen_in_logs
 from bench.arena.plan import QUICK
 from bench.arena.rounds import Round
 from bench.arena.search import STEPS, Search
+from bench.opponents.cpu import UncountableError
 from bench.opponents.model import Opponent, Running
 
 
@@ -156,9 +159,16 @@ async def test_rest_is_when_nothing_takes_cpu_any_more(monkeypatch: pytest.Monke
     monkeypatch.setattr(rounds, "_REST_S", 0.01)
     monkeypatch.setattr(rounds, "FLUSH_S", 0.02)
     busy = Busy(0.0, 5.0, 5.0, 0.0)
-    await rounds.at_rest(busy.running())
+    assert await rounds.at_rest(busy.running())
     assert busy.takes == []
     assert busy.told == []
+
+
+async def test_who_is_never_at_rest_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "_REST_S", 0.01)
+    monkeypatch.setattr(rounds, "FLUSH_S", 0.02)
+    monkeypatch.setattr(rounds, "_REST_MOST_S", 0.05)
+    assert not await rounds.at_rest(Busy(*[5.0] * 100).running())
 
 
 async def test_calls_that_did_not_end_are_hung_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,6 +192,71 @@ def fighter(key: str, **more: Any) -> Fighter:
     found.steps = [one]
     found.search.tell(10, held=False)
     return found
+
+
+def test_each_turn_another_one_begins_and_none_always_follows_the_same() -> None:
+    turns = ["".join(turned("abc", turn)) for turn in range(6)]
+    assert turns == ["abc", "bac", "cab", "acb", "bca", "cba"]
+
+
+def test_calls_that_the_pbx_served_alone_are_not_in_time() -> None:
+    one = dataclasses.replace(round_of([0.01] * 4, calls=4), alone=1)
+    assert one.in_time == 3
+    found = dataclasses.replace(fighter("ours"), judged=[one, one])
+    assert (shown.result_of(found).alone, shown.result_of(found).in_time) == (2, 6)
+    assert shown.result_of(fighter("bare")).alone is None
+
+
+def test_service_that_began_anew_in_a_round_tells_nothing_of_it() -> None:
+    assert (between(None, None), between(2, 5)) == (None, 3)
+    with pytest.raises(RuntimeError, match="anew"):
+        between(5, 2)
+
+
+def test_round_that_was_too_slow_or_began_too_early_is_counted() -> None:
+    found = fighter("bare")
+    found.judged = [
+        round_of([0.01] * 9, calls=9, rate=9.6),
+        dataclasses.replace(round_of([0.01], calls=9), fresh=False),
+    ]
+    assert (shown.result_of(found).slow, shown.result_of(found).early) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("errors", "measured", "broken"),
+    [
+        ([CaptureError("lost")], 1, ""),
+        ([UncountableError("too fast")], 1, ""),
+        ([CaptureError("lost"), CaptureError("lost")], 0, "BARE could not be measured at 10 calls/s: lost"),
+        ([RuntimeError("the PBX has ended")], 0, "BARE broke off at 10 calls/s: the PBX has ended"),
+    ],
+    ids=["capture", "cpu", "twice", "its-own"],
+)
+async def test_wave_that_could_not_be_looked_at_is_made_once_more(
+    monkeypatch: pytest.MonkeyPatch, errors: list[RuntimeError], measured: int, broken: str
+) -> None:
+    waves: list[Wave] = []
+
+    async def one_round(_load: Any, _eyes: Any, _key: str, _running: Running, wave: Wave, *, sound: bool) -> Round:
+        waves.append(wave)
+        if errors:
+            raise errors.pop(0)
+        return round_of([0.01], calls=1)
+
+    async def at_rest(_running: Running, *, ended: bool = True) -> bool:
+        return ended
+
+    monkeypatch.setattr(fight, "one_round", one_round)
+    monkeypatch.setattr(fight, "at_rest", at_rest)
+    one = dataclasses.replace(fighter("bare"), judged=[])
+    plan = dataclasses.replace(
+        QUICK, rate=10, talk_rounds=0, idle_seconds=0.01, warm_seconds=0, calm_rate=10, rounds=0, calm_rounds=0
+    )
+    await fight.Fight(cast("Any", None), cast("Any", None), [one], plan, [].append).run()
+    assert (len(one.warm), one.broken) == (measured, broken)
+    assert len({wave.prefix for wave in waves}) == len(waves)
+    assert len({(wave.rate, wave.calls, wave.seed) for wave in waves}) == 1
+    assert all(done.fresh is False for done in one.warm)
 
 
 def test_section_has_a_column_for_each_opponent_and_no_single_times_in_its_json() -> None:

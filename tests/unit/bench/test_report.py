@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from bench.curves import curve
-from bench.outcome import FULL, SCHEMA, Outcome
+from bench.outcome import FULL, QUICK, SCHEMA, Outcome
 from bench.report import as_page, pictures_of
+from bench.result import sentence
 from bench.section import Section, Table, Target
 
 
@@ -18,16 +19,55 @@ def _outcome(*sections: Section, **changes: Any) -> Outcome:
 
 
 def test_the_verdict_comes_first_with_every_target() -> None:
-    held, missed = Target("median", "1.20", "1.25", held=True), Target("p99", "1.90", "1.5", held=False)
-    section = Section("arena", "The same calls", wrong=["p99 is 1.90, 1.5 is allowed"], targets=[held, missed])
+    own = Target("p99", "1.90", "1.5", held=False)
+    issues = [Target("median", "1.20", "1.25", True, "issue"), Target("CPU", "1.1", "1", False, "issue")]
+    wrong = ["p99 is 1.90, 1.5 is allowed", "CPU: 1.1", "a call has no incident"]
+    section = Section("arena", "The same calls", wrong=wrong, targets=[own, *issues])
     page = as_page(_outcome(section))
     head, _, rest = page.partition("## Verdict")
     assert "| " not in head
     verdict = rest.partition("\n## ")[0]
-    assert "**1 of 2 targets are held, 1 missed.**" in verdict
-    assert "| median | 1.20 | 1.25 | held |" in verdict
-    assert "| p99 | 1.90 | 1.5 | **missed** |" in verdict
-    assert "- p99 is 1.90, 1.5 is allowed" in verdict
+    assert "**1 of 2 of the issues' targets and 0 of 1 of our own are held.**" in verdict
+    rows = [line for line in verdict.splitlines() if line.startswith("| ")]
+    assert rows[1:] == [
+        "| median | 1.20 | 1.25 | issue 6 | held |",
+        "| CPU | 1.1 | 1 | issue 6 | **missed** |",
+        "| p99 | 1.90 | 1.5 | ours | **missed** |",
+    ]
+    assert [line for line in verdict.splitlines() if line.startswith("- ")] == ["- a call has no incident"]
+    assert "bench-missed.md" not in verdict
+
+
+def test_what_is_missed_is_explained_where_there_is_such_a_page() -> None:
+    missed = _outcome(Section("arena", "Calls", targets=[Target("p99", "1.90", "1.5", held=False)]))
+    held = _outcome(Section("arena", "Calls", targets=[Target("p99", "1.40", "1.5", held=True)]))
+    assert "(bench-missed.md)" in as_page(missed, explained=True)
+    assert "(bench-missed.md)" not in as_page(held, explained=True)
+
+
+def test_what_callrouter_adds_to_a_call_stands_first() -> None:
+    def of(median: float | None, cpu: float) -> dict[str, Any]:
+        return {
+            "judged": {"rate": 50},
+            "digit_to_invite_ms": {"median": median},
+            "cpu_ms_per_call": {"total": cpu, "PBX": 1.0},
+        }
+
+    figures = {"bare": of(2.5, 5.0), "sqlite": of(3.75, 9.0), "postgresql": of(4.0, 11.5)}
+    told = sentence(_outcome(Section("arena", "Calls", figures=figures)))
+    assert told.startswith("At 50 calls/s callrouter adds")
+    assert "1.25 ms and 4.00 ms of CPU with SQLite; 1.50 ms and 6.50 ms of CPU with PostgreSQL" in told
+    assert told.split()[0] in as_page(_outcome(Section("arena", "Calls", figures=figures)))
+    assert sentence(_outcome(Section("arena", "Calls", figures={**figures, "bare": of(None, 5.0)}))) == ""
+    assert sentence(_outcome()) == ""
+
+
+def test_a_quick_run_that_took_too_long_says_so() -> None:
+    slow = _outcome()
+    slow.seconds = {"arena": 200.0, "lag": 101.0}
+    assert slow.wrong == []
+    slow.mode = QUICK
+    assert slow.wrong == ["the quick parts took 301 s in all, 300 s are allowed"]
 
 
 def test_a_run_in_which_all_is_held_says_so() -> None:
