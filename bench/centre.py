@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from bench import flood, stream
 from bench.opponents.hall import first_target
+from bench.process import rss_mb
 from bench.section import Section, alone
 from callrouter.resources import resource
 from demo.addresses import SIP_PORT
@@ -93,8 +94,7 @@ def _ms(value: float | None) -> str:
 
 
 def _memory(section: Section, centre: Centre, when: str) -> None:
-    status = Path(f"/proc/{centre.service_pid}/status").read_text()
-    size = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:")) * 1024 / 1e6
+    size = rss_mb(centre.service_pid)
     section.figures["memory_mb"][when] = size
     section.rows.append((f"memory of the service {when}", f"{size:.1f} MB", f"{LIMIT_MB:g} MB"))
     if size > LIMIT_MB:

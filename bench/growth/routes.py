@@ -19,6 +19,7 @@ from bench import publish
 from bench.consult import consulting
 from bench.curves import curve
 from bench.growth import alone
+from bench.process import rss_mb
 from bench.rest import ask
 from bench.section import Section, Table, spread
 from bench.section import alone as by_itself
@@ -92,7 +93,8 @@ async def _size(centre: Centre, routes: int, section: Section, *, quick: bool) -
     waited = spread(answers.between(since, float("inf")))
     if waited is None:
         raise RuntimeError(f"with {routes:,} routes no question was answered")
-    return Centred(routes, statistics.median(published), started, _memory_mb(centre), waited.median_ms, waited.p99_ms)
+    memory = rss_mb(centre.service_pid)
+    return Centred(routes, statistics.median(published), started, memory, waited.median_ms, waited.p99_ms)
 
 
 async def _published(centre: Centre, routes: int, n: int) -> float:
@@ -108,11 +110,6 @@ async def _published(centre: Centre, routes: int, n: int) -> float:
     begun = time.monotonic()
     await ask(centre, "POST", "/api/v1/draft/publish", {"why": "a benchmark"}, etag=etag)
     return time.monotonic() - begun
-
-
-def _memory_mb(centre: Centre) -> float:
-    status = Path(f"/proc/{centre.service_pid}/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:")) * 1024 / 1e6
 
 
 def _told(section: Section, tables: list[alone.Alone], centred: list[Centred]) -> None:

@@ -12,8 +12,8 @@ from typing import Final
 from bench import stream
 from bench.live import asks
 from bench.live.asks import Asker
-from bench.live.process import pss_mb, rss_mb
 from bench.live.table import AGENCIES, DIGIT, TRUNK
+from bench.process import pss_mb, rss_mb
 from demo.addresses import SIP_PORT
 from demo.centre import Centre
 from tests.pbx.sipp import render

@@ -18,9 +18,9 @@ from bench.live.asks import Asker, asking
 from bench.live.centre import ScriptedCentre
 from bench.live.databases import Cpu, database
 from bench.live.listener import Heard, Lateness, lateness, listening
-from bench.live.process import peak_mb, pss_mb, rss_mb
 from bench.live.table import table
 from bench.opponents.cpu import taken
+from bench.process import peak_mb, pss_mb, rss_mb
 from callrouter.incidents.model import incident_id
 from demo.clips import quick_clips
 

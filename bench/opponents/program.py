@@ -11,10 +11,11 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
+from bench.stream import stop
+
 READY: Final = "ready"
 """What it says on its standard output once it takes calls."""
 _READY_S: Final = 30.0
-_STOP_S: Final = 10.0
 _TAIL: Final = 2_000
 
 
@@ -34,7 +35,7 @@ async def program(script: Path, given: Mapping[str, Any], folder: Path) -> Async
             raise RuntimeError(f"{script.name} did not begin:\n{log.read_text(errors='replace')[-_TAIL:]}")
         yield process.pid
     finally:
-        await _stop(process)
+        await stop(process)
 
 
 async def _becomes_ready(process: Process) -> bool:
@@ -43,16 +44,3 @@ async def _becomes_ready(process: Process) -> bool:
     with suppress(TimeoutError):
         return (await asyncio.wait_for(process.stdout.readline(), _READY_S)).decode().strip() == READY
     return False
-
-
-async def _stop(process: Process) -> None:
-    if process.returncode is not None:
-        return
-    with suppress(ProcessLookupError):
-        process.terminate()
-    try:
-        await asyncio.wait_for(process.wait(), _STOP_S)
-    except TimeoutError:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()

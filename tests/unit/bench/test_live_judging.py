@@ -13,8 +13,8 @@ from bench.live import load, loaded, memory
 from bench.live.asks import Asker
 from bench.live.held import Held
 from bench.live.listener import Lateness
-from bench.live.process import kib_of
 from bench.live.ramp import Level, Ramp
+from bench.process import kib_of
 from bench.section import Section
 
 LEVEL = Level(2_000, 2_000, 149.0, 120.0, 0.02, 20.0, 12.0, 9.0, 800.0, 3.0, 4.0)

@@ -9,8 +9,10 @@ KIB: Final = 1024
 MB: Final = 1e6
 
 
-def rss_mb(pid: int) -> float:
-    """Return its resident memory (VmRSS)."""
+def rss_mb(pid: int | None) -> float:
+    """Return its resident memory (VmRSS). RuntimeError where it does not run (None)."""
+    if pid is None:
+        raise RuntimeError("the process whose memory is asked for does not run")
     return kib_of(_read(pid, "status"), "VmRSS") * KIB / MB
 
 
