@@ -138,6 +138,7 @@ class _Climb:
         share = await self._rest()
         read_s, read_cpu_s = await self._reads()
         call_s, event_s, database_s, waits = await self._passing(share)
+        await self._shows(calls)  # the last that passed may still be going
         self.ramp.levels.append(
             Level(
                 calls,
