@@ -6,10 +6,12 @@ and the longest of those that wait would be left for the end).
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 import structlog
@@ -38,6 +40,27 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A test that runs a command sets up the log of the whole process: the next one has it as it was.
+
+    Nor is a logger kept for good on its first line, as the service does it: it would stay at that command's level.
+    """
+    configure = structlog.configure
+
+    def never_kept(**given: Any) -> None:
+        configure(**given | {"cache_logger_on_first_use": False})
+
+    monkeypatch.setattr(structlog, "configure", never_kept)
+    before, root = structlog.get_config(), logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    configure(**before)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
 
 Files = list[tuple[Path, list[pytest.Item]]]
 

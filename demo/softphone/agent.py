@@ -93,8 +93,14 @@ class Agent:
         self._script = list(script) or [RingOnly()]
 
     async def register(self, within_s: float) -> None:
-        """Registers the account; baresip renews it by itself."""
-        await self._identities[self._main_aor()].register(timeout=within_s)
+        """Registers the account; baresip renews it by itself.
+
+        Where it is registered, baresip takes the old login back beside the new one, of the same address: whichever
+        the registrar takes last would count. So that one is taken back first.
+        """
+        identity = self._identities[self._main_aor()]
+        await identity.unregister(timeout=within_s)
+        await identity.register(timeout=within_s)
 
     async def unregister(self, within_s: float) -> None:
         """Takes the registration back."""

@@ -322,6 +322,7 @@ async def test_agency_of_three_goes_where_the_colleague_who_was_asked_still_ring
     await hall.op2.until_incoming()
     assert await operator.refer(hall.instead_of(consulted)) == 200
     await agency.until_ended()
+    await hall.op1.until(lambda: sum(not one.caller for one in hall.op1.calls) == 2, within=NET_S)
     back = await call.until_hears(OP1, since=time.monotonic())  # not of the talk before
     assert longest_silence_s(call, back) < 2.5
     await call.hangup()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 import sys
-from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -19,16 +17,6 @@ class Full(io.StringIO):
 
     def write(self, _text: str) -> int:
         raise OSError("no space left on device")
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    before, root = structlog.get_config(), logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    structlog.configure(**before)
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 def test_line_is_json_with_what_was_bound_and_lesser_levels_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
