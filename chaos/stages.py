@@ -73,6 +73,10 @@ async def answer_what_rings(house: House, cell: Cell) -> None:
             continue  # its fault is that it is gone
 
 
+_CHOSE: Final = frozenset({"choice", "dials", "operator"})
+"""What the PBX tells first of a caller who has chosen: a plan that begins with a dial tells that alone."""
+
+
 # ---------------------------------------------------------------------- steps
 async def _opened(house: House, citizen: Citizen) -> None:
     await house.observer.until(citizen.number, lambda seen: seen.what == "opened", SOON_S)
@@ -87,7 +91,7 @@ async def _menu(house: House, citizen: Citizen) -> None:
 async def _choice(house: House, citizen: Citizen) -> None:
     await asyncio.sleep(THINKS_S)
     await citizen.press()
-    await house.observer.until(citizen.number, lambda seen: seen.what == "choice", SOON_S)
+    await house.observer.until(citizen.number, lambda seen: seen.what in _CHOSE, SOON_S)
 
 
 async def _agency_rings(house: House, citizen: Citizen) -> None:

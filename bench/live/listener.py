@@ -17,7 +17,7 @@ LIMIT: Final = 1 << 20
 OVERTAKEN_S: Final = 1.0
 """From the sending of an event: a later step that is heard within it takes its place; what comes after tells nothing
 of this one."""
-_STAGES: Final = {"opened": Step.OPENED, "menu": Step.MENU, "plan": Step.PLAN, "talking": Step.TALKING}
+_STAGES: Final = {"opened": Step.OPENED, "menu": Step.MENU, "agency": Step.RINGS, "talking": Step.TALKING}
 Sent = tuple[str, int, float]
 """A call, the step that it came to, and when that was told (s since 1970 UTC)."""
 
@@ -58,11 +58,7 @@ class Lateness:
 
 def step_of(row: Mapping[str, Any] | None) -> Step:
     """Return the step that a row of the board shows; None: the call is gone."""
-    if row is None:
-        return Step.GONE
-    if row["stage"] in _STAGES:
-        return _STAGES[row["stage"]]
-    return Step.RINGS if row["with_whom"] else Step.AGENCY
+    return Step.GONE if row is None else _STAGES[row["stage"]]
 
 
 def lateness(sent: Iterable[Sent], heard: Mapping[str, Sequence[tuple[int, float]]]) -> Lateness:

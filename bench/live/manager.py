@@ -163,7 +163,12 @@ class Manager:
 
     def _status(self, action: Action) -> Answer:
         names = [name for name in action.get("Variables", "").split(",") if name]
-        channels = [channel for call in self._calls() for channel in call.status(names)]
+        one = action.get("Channel")
+        calls = [call for call in self._calls() if one in {None, call.channel}]
+        channels = [channel for call in calls for channel in call.status(names)][: 1 if one else None]
+        if one and not channels:
+            yield _error(action, "No such channel")
+            return
         yield from _list(action, "StatusComplete", channels)
 
     def _queue_status(self, action: Action) -> Answer:

@@ -146,8 +146,6 @@ class Peer:
         await asyncio.sleep(self._chance.uniform(*DIGIT_S))
         call.chosen = time.time()
         call.took(order.digit)
-        self._tell(call, Step.PLAN, call.chose)
-        self._tell(call, Step.AGENCY, partial(call.staged, "agency"))
         self._tell(call, Step.RINGS, call.dials)
         await asyncio.sleep(self._chance.uniform(*HUMAN_S))
         self._tell(call, Step.TALKING, call.talks)

@@ -25,11 +25,9 @@ class Step(IntEnum):
 
     OPENED = 0
     MENU = 1
-    PLAN = 2
-    AGENCY = 3
-    RINGS = 4
-    TALKING = 5
-    GONE = 6
+    RINGS = 2
+    TALKING = 3
+    GONE = 4
 
 
 @dataclass
@@ -89,8 +87,8 @@ class Call:
         return next(step for one in self.plan.split("!") if (step := one.split(","))[0] == "dial")
 
     def took(self, digit: str) -> None:
-        """Take the plan of a digit that the caller has pressed, as callrouter-next does. Raises KeyError: none."""
-        self.choice, self.plan, self.stage = digit, self.variables[f"{v.PLAN}{digit}"], "plan"
+        """Take the plan of a digit that the caller has pressed, and its dial step. Raises KeyError: it has none."""
+        self.choice, self.plan, self.stage = digit, self.variables[f"{v.PLAN}{digit}"], "agency"
 
     # ------------------------------------------------------------------ manager events
     def staged(self, stage: str, at: float) -> bytes:
@@ -111,28 +109,11 @@ class Call:
             },
         )
 
-    def chose(self, at: float) -> bytes:
-        """Return the event of the plan that is begun."""
-        _, version, route, _, category, *_ = self._begin
-        told = {
-            "Path": "service",
-            "Choice": self.choice,
-            "Category": category,
-            "Lang": self.language,
-            "Origin": "citizen",
-            "Trunk": self.trunk,
-            **dict.fromkeys(("Area", "Away", "Posture", "Suspicion", "Speechless"), ""),
-            "Version": version,
-            "Route": route,
-            "By": "",
-            "Plan": encoded(self.plan),
-        }
-        return self._user(at, v.EVENT_CHOICE, "callrouter-step", told)
-
     def dials(self, at: float) -> bytes:
         """Return the event of the agency's leg."""
         other = {f"Dest{key}": text for key, text in self._of_callee(state="0")}
-        told = dict(self._of_caller("callrouter-step")) | other
+        context, exten = v.DIAL_STEP
+        told = dict(self._of_caller(context, exten)) | other
         return _event("DialBegin", "call", at, [*told.items(), ("DialString", self._dial[1].removeprefix("PJSIP/"))])
 
     def talks(self, at: float) -> bytes:
@@ -167,12 +148,23 @@ class Call:
             "CR_NUMBER": encoded(self.number),
             "CR_FROM": "",
             v.LANGUAGE: self.language,
-            **({v.CATEGORY: self._begin[4]} if self.plan else {}),
+            **(self._chosen() if self.plan else {}),
             **({"CR_BY": self.by} if self.human else {}),
         }
         yield self._status(self._of_caller("callrouter-step"), known, names)
         if self.plan:
             yield self._status(self._of_callee(), {}, names)
+
+    def _chosen(self) -> dict[str, str]:
+        _, version, route, _, category, *_ = self._begin
+        return {
+            "CR_PATH": "service",
+            "CR_CHOICE": self.choice,
+            v.CATEGORY: category,
+            "CR_VERSION": version,
+            "CR_ROUTE": route,
+            "CR_PLAN": self.plan,
+        }
 
     @staticmethod
     def _status(channel: Headers, known: Mapping[str, str], names: list[str]) -> Headers:
@@ -191,12 +183,14 @@ class Call:
         said = [("UserEvent", name), ("Call", str(self.call)), *told.items()]
         return _event("UserEvent", "user", at, [*self._of_caller(context), *said])
 
-    def _of_caller(self, context: str) -> Headers:
-        return _channel(self.channel, self.number, context, self.uniqueid, self.uniqueid, self.language)
+    def _of_caller(self, context: str, exten: str = "s") -> Headers:
+        where = (context, exten)
+        return _channel(self.channel, self.number, where, self.uniqueid, self.uniqueid, self.language)
 
     def _of_callee(self, state: str = "6") -> Headers:
         mine = f"{int(self.chosen)}.{2 * self.n + 1}"
-        return _channel(self.callee, "dial", "callrouter-from-agency", mine, self.uniqueid, self.language, state)
+        where = ("callrouter-from-agency", "s")
+        return _channel(self.callee, "dial", where, mine, self.uniqueid, self.language, state)
 
     # ------------------------------------------------------------------ journal
     def opened_line(self) -> bytes:
@@ -307,8 +301,9 @@ def _words(line: str) -> list[str]:
 
 
 def _channel(
-    name: str, number: str, context: str, uniqueid: str, linkedid: str, language: str, state: str = "6"
+    name: str, number: str, where: tuple[str, str], uniqueid: str, linkedid: str, language: str, state: str = "6"
 ) -> Headers:
+    context, exten = where
     return [
         ("Channel", name),
         ("ChannelState", state),
@@ -320,7 +315,7 @@ def _channel(
         ("Language", language),
         ("AccountCode", ""),
         ("Context", context),
-        ("Exten", "s"),
+        ("Exten", exten),
         ("Priority", "2"),
         ("Uniqueid", uniqueid),
         ("Linkedid", linkedid),

@@ -116,6 +116,9 @@ CONTEXTS: Final = (
     "callrouter-sentinel",
 )
 
+DIAL_STEP: Final = ("callrouter-step", "dial")
+"""Context and extension of a plan's step that rings an agency: its DialBegin is the first that is told of it."""
+
 EVENT_STAGE: Final = "CRStage"
 EVENT_CHOICE: Final = "CRChoice"
 EVENT_HUMAN: Final = "CRHuman"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -44,6 +44,10 @@ def _nobody_asks(_operator: str) -> None:
     """For a watch whose owner keeps no duty."""
 
 
+def _nobody_is_asked(_call: UUID, _channel: str) -> None:
+    """For a watch that is told of every choice."""
+
+
 def _nobody_phones(_operator: str, _act: Act, _at: int) -> None:
     """For a watch whose owner keeps no duty."""
 
@@ -65,6 +69,7 @@ class Watch:
     answered: told an operator's key when he took a call
     least_ring_ms: a ring that was shorter was not his to miss
     phoned:   told what an operator did with a feature code, and when (µs UTC)
+    ask:      asks the PBX what the caller on this channel chose; `learned` takes the answer
     """
 
     def __init__(
@@ -79,7 +84,10 @@ class Watch:
         answered: Callable[[str], None] = _nobody_asks,
         least_ring_ms: float = 0,
         phoned: Callable[[str, Act, int], None] = _nobody_phones,
+        *,
+        ask: Callable[[UUID, str], None] = _nobody_is_asked,
     ) -> None:
+        self._ask = ask
         self._least_ring_ms = least_ring_ms
         self._phoned = phoned
         self._board = board
@@ -111,7 +119,7 @@ class Watch:
             case "UserEvent":
                 self._ours(fields)
             case "DialBegin":
-                self._board.rings(fields["DestLinkedid"], fields["DestChannel"], endpoint_of(fields["DestChannel"]))
+                self._dials(fields)
             case "Hangup":
                 self._board.leg_gone(fields["Linkedid"], fields["Channel"])
             case "HangupRequest" | "SoftHangupRequest":
@@ -126,6 +134,17 @@ class Watch:
             case _:
                 pass
 
+    def _dials(self, fields: dict[str, str]) -> None:
+        link, leg = fields["DestLinkedid"], fields["DestChannel"]
+        ours = (fields.get("Context"), fields.get("Exten")) == v.DIAL_STEP
+        call = self._board.rings(link, leg, endpoint_of(leg), caller=fields["Channel"] if ours else "")
+        if ours and call is not None:
+            self._wonder(call, fields["Channel"])
+
+    def _wonder(self, call: UUID, channel: str) -> None:
+        if self._board.wonders(call):
+            self._ask(call, channel)
+
     def _ours(self, fields: dict[str, str]) -> None:
         if fields.get("UserEvent") == v.EVENT_DUTY:
             self._doorbell()
@@ -137,10 +156,12 @@ class Watch:
         match fields["UserEvent"]:
             case v.EVENT_STAGE:
                 self._board.moved(_seen(call, fields))
+                self._wonder(call, fields["Channel"])
             case v.EVENT_CHOICE:
                 if fields["Path"] == "service":
-                    self._chosen(_choice(call, fields))
-                self._chose(call, fields)
+                    self._chosen(_choice(call, fields, decoded(fields["Plan"])))
+                self._board.chose(call, fields.get("Category", ""), cannot_speak=fields.get("Speechless") == "yes")
+                self._note(call, fields)
             case v.EVENT_HUMAN:
                 by = fields.get("By", "")
                 self._board.joined(call, by)
@@ -152,11 +173,17 @@ class Watch:
                 self._board.ended(call)
                 self._doorbell()
 
-    def _chose(self, call: UUID, fields: dict[str, str]) -> None:
-        category = fields.get("Category", "")
-        self._board.chose(call, category, cannot_speak=fields.get("Speechless") == "yes")
+    def learned(self, call: UUID, fields: Mapping[str, str]) -> None:
+        """Take what was asked for (asking.VARIABLES). Raises KeyError, ValueError where it cannot be understood."""
+        if fields["Path"] == "service":
+            self._chosen(_choice(call, fields, fields["Plan"]))
+        speechless = fields.get("Speechless") == "yes"
+        self._board.learned(call, fields["Category"], fields["Lang"], cannot_speak=speechless)
+        self._note(call, fields)
+
+    def _note(self, call: UUID, fields: Mapping[str, str]) -> None:
         if fields.get("By"):
-            log.info("call.passed_on", call=str(call), by=fields["By"], category=category)
+            log.info("call.passed_on", call=str(call), by=fields["By"], category=fields.get("Category", ""))
         if (area := known_area(fields.get("Area", ""))) is not None:
             for follower in self._located:
                 follower.located(call, area.code)
@@ -209,7 +236,7 @@ def _operator(fields: dict[str, str]) -> str:
     return key
 
 
-def _choice(call: UUID, fields: dict[str, str]) -> Chosen:
+def _choice(call: UUID, fields: Mapping[str, str], plan_text: str) -> Chosen:
     return Chosen(
         call=call,
         origin=fields["Origin"],
@@ -219,7 +246,7 @@ def _choice(call: UUID, fields: dict[str, str]) -> Chosen:
         language=fields["Lang"],
         version=int(fields["Version"]),
         route=fields.get("Route", ""),
-        plan_text=decoded(fields["Plan"]),
+        plan_text=plan_text,
         area=known_area(fields.get("Area", "")),
         away=away_of(fields.get("Away", "")),
         suspicion=int(fields.get("Suspicion") or 0),

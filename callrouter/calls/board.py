@@ -21,6 +21,8 @@ SLICE: Final = 5
 """Calls that are told of in one go after a look at the PBX: a follower may need 0.3 ms for one."""
 _RINGS: Final = frozenset({Stage.AGENCY, Stage.OPERATOR})
 """Stages in which callees ring."""
+_UNDECIDED: Final = frozenset({Stage.OPENED, Stage.MENU})
+"""Stages before the caller's choice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class _Entry:
     seen: Seen
     incident: UUID
     talking: str = ""
+    choice_known: bool = False
+    """What the caller chose was told, or was asked for."""
     parties: dict[str, str] = field(default_factory=dict)
     """Who was added to the talk: id and endpoint."""
     ringing: dict[str, str] = field(default_factory=dict)
@@ -170,13 +174,44 @@ class Board:
                 cannot_speak=cannot_speak or entry.seen.cannot_speak,
             )
             entry.talking = ""  # an operator who passed him on talks with him no more
+            entry.choice_known = True
             self._tell(entry)
 
-    def rings(self, linkedid: str, channel: str, endpoint: str) -> None:
-        """A leg of the call begins to ring; one without an endpoint of its own (`endpoint` empty) is not shown."""
-        if (call := self._by_linkedid.get(linkedid)) and (entry := self._calls.get(call)):
-            entry.ringing[channel] = endpoint
+    def learned(self, call: UUID, category: str, language: str, *, cannot_speak: bool) -> None:
+        """What the caller chose, told when his call had gone on by it: it stays where it is."""
+        if entry := self._calls.get(call):
+            entry.seen = replace(
+                entry.seen,
+                category=category or entry.seen.category,
+                language=language or entry.seen.language,
+                cannot_speak=cannot_speak or entry.seen.cannot_speak,
+            )
             self._tell(entry)
+
+    def wonders(self, call: UUID) -> bool:
+        """Return, once for each call, whether it has gone on by a choice that nobody has told of."""
+        entry = self._calls.get(call)
+        if entry is None or entry.choice_known or entry.seen.stage in _UNDECIDED:
+            return False
+        entry.choice_known = True
+        return True
+
+    def rings(self, linkedid: str, channel: str, endpoint: str, *, caller: str = "") -> UUID | None:
+        """A leg of the call begins to ring; one without an endpoint of its own (`endpoint` empty) is not shown.
+
+        caller: his channel, where this is the first sign that his call has come to an agency
+        Returns the call; None for a leg of none that is shown.
+        """
+        call = self._by_linkedid.get(linkedid)
+        entry = self._calls.get(call) if call else None
+        if entry is None:
+            return None
+        if caller:
+            entry.seen = replace(entry.seen, stage=Stage.AGENCY, channel=caller)
+            entry.talking = ""
+        entry.ringing[channel] = endpoint
+        self._tell(entry)
+        return call
 
     def leg_gone(self, linkedid: str, channel: str) -> None:
         """A leg of the call has ended."""
@@ -231,10 +266,12 @@ class Board:
             if (entry := self._calls.get(call)) is not None and entry.seen.stage is not one.stage
         ]
         for one in picture.values():
-            before = _state(self._calls.get(one.call))
+            before = _state(known := self._calls.get(one.call))
             entry = self._take(one)
             if entry is None:
                 continue
+            if known is None:  # a choice made before we came was told to who was here then, or the record tells it
+                entry.choice_known = one.stage not in _UNDECIDED
             if ringing is not None and one.stage in _RINGS:
                 entry.ringing = dict(ringing.get(one.linkedid, {}))
             if _state(entry) != before:

@@ -15,6 +15,7 @@ import structlog
 from callrouter.asterisk.agi import AgiServer
 from callrouter.asterisk.agi_session import AgiSession
 from callrouter.asterisk.ami import AmiEvent, AmiRefused, AmiUnavailable
+from callrouter.asterisk.asking import MAX_ASKED, Choices
 from callrouter.asterisk.clockhelp import ClockHelp, Waits
 from callrouter.asterisk.dialplan import Dialplan, arrival, invite_with_location
 from callrouter.asterisk.living import living_calls
@@ -96,6 +97,7 @@ class Calls(Group):
             supervision.banners.applied,
         )
         self._came = supervision.came
+        self.choices = Choices(links.hands)
         self.watch = Watch(
             self.board,
             records.writer,
@@ -107,6 +109,7 @@ class Calls(Group):
             duty.answered,
             RING_WHOLE * settings.timers.member_ring_s * 1000,
             duty.seen_by_phone,
+            ask=self.choices.ask,
         )
         self.clock_help = ClockHelp(links.hands, lambda: _endpoints(in_force), _waits(settings))
         links.clock_steps.follow(lambda step: self.clock_help.on_step(step.after, step.by))
@@ -142,10 +145,11 @@ class Calls(Group):
         )
 
     def tasks(self) -> Sequence[Task]:
-        """Look for ends, hang up the legs that are to be, and help over a clock that is set back."""
+        """Look for ends and choices, hang up the legs that are to be, and help over a clock that is set back."""
         return (
             ("reconcile", self.reconciler.run()),
             ("free", self._free()),
+            ("choices", self.choices.run(self.watch.learned)),
             ("clock-help", self.clock_help.run()),
         )
 
@@ -170,6 +174,10 @@ class Calls(Group):
         metrics.counter(
             "waits_ended", "Waits that a clock set back would have prolonged.", lambda: self.clock_help.ended
         )
+        metrics.counter(
+            "choices_not_asked", "Callers' choices that were not asked for: too many.", lambda: self.choices.left_out
+        )
+        metrics.bound("choices", lambda: len(self.choices), MAX_ASKED)
         metrics.bound("sessions", lambda: self.agi.counters.open, self._settings.max_sessions)
         metrics.bound("board", lambda: len(self.board), MAX_CALLS)
         metrics.bound("legs_to_free", lambda: len(self._to_free), FREE_QUEUE)

@@ -264,7 +264,7 @@ def test_menu_behind_a_digit_is_read_at_once_so_that_the_next_digit_meets_a_read
 
 def test_head_of_a_plan_is_read_part_by_part(steps: list[Priority]) -> None:
     head = encode(Plan((Record(1),), "r", 5, 1, "c")).split("!")[0].split(",")
-    first, told, *_ = of(steps, "callrouter-plan")
+    first, quick, told, *_ = of(steps, "callrouter-plan")
     names, values = re.fullmatch(r"ARRAY\(([^)]*)\)=(.*),\$\{CUT\(CR_PLAN,!,1\)\}", first.arguments).groups()  # type: ignore[union-attr]
     found = dict(zip(names.split(","), [*values.split(","), *head], strict=True))
     assert {name: value for name, value in found.items() if value} == {
@@ -279,6 +279,7 @@ def test_head_of_a_plan_is_read_part_by_part(steps: list[Priority]) -> None:
         "CR_CATEGORY": "c",
         "CR_TOLD": "told-unknown",
     }
+    assert (quick.application, quick.arguments.rpartition("?")[2]) == ("GotoIf", "run")
     assert told.arguments.startswith("CRChoice,")
 
 

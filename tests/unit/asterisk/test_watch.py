@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from callrouter.asterisk.ami import AmiEvent
+from callrouter.asterisk.asking import VARIABLES
 from callrouter.asterisk.living import living_calls, ringing_legs
 from callrouter.asterisk.watch import STATUS_VARIABLES, Watch, endpoint_of
 from callrouter.calls.board import Board
@@ -30,6 +31,13 @@ from tests.unit.routing.tables import small
 PLAN_TEXT = "plan,7,fire,10,fire!dial,PJSIP/101@trunk-damkar,20,a,damkar/posko!last,operators,90!record,60"
 CALLER, LEG = "PJSIP/trunk-telco-00000001", "PJSIP/trunk-damkar-00000002"
 
+KNOWN = {
+    "Call": str(CALL), "Path": "service", "Choice": "1", "Category": "fire", "Lang": "id", "Origin": "citizen",
+    "Trunk": "telco", "Area": "", "Away": "", "Posture": "", "Suspicion": "", "Speechless": "", "Version": "7",
+    "Route": "fire", "By": "", "Plan": PLAN_TEXT,
+}  # fmt: skip
+"""What the PBX answers when it is asked for a choice (asking.VARIABLES)."""
+
 
 @dataclass
 class Rig:
@@ -41,6 +49,7 @@ class Rig:
     freed: list[str] = field(default_factory=list)
     told: list[tuple[str, str]] = field(default_factory=list)
     """Operators that let it ring, and that took a call."""
+    asked: list[tuple[UUID, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Build the watch."""
@@ -55,6 +64,7 @@ class Rig:
             self.freed.append,
             missed=lambda operator: self.told.append(("missed", operator)),
             answered=lambda operator: self.told.append(("answered", operator)),
+            ask=lambda call, channel: self.asked.append((call, channel)),
         )
 
     def take(self, *events: AmiEvent) -> None:
@@ -95,8 +105,13 @@ def without(given: AmiEvent, name: str) -> AmiEvent:
     return event("UserEvent", **{key: value for key, value in given.fields.items() if key not in {"Event", name}})
 
 
-def rings(channel: str = LEG) -> AmiEvent:
-    return event("DialBegin", Channel=CALLER, Linkedid="l1", DestChannel=channel, DestLinkedid="l1")
+def rings(channel: str = LEG, **changed: str) -> AmiEvent:
+    """Return what the PBX tells when a plan's dial step rings somebody."""
+    fields = {
+        "Channel": CALLER, "Linkedid": "l1", "Context": "callrouter-step", "Exten": "dial", "DestChannel": channel,
+        "DestLinkedid": "l1",
+    }  # fmt: skip
+    return event("DialBegin", **(fields | changed))
 
 
 def channel(**values: str) -> AmiEvent:
@@ -114,7 +129,7 @@ def test_stages_choice_ringing_and_talk_reach_the_board() -> None:
     assert (rig.only.stage, rig.only.number, rig.only.since) == (Stage.MENU, "0812", us(0))
     rig.take(choice())
     assert (rig.only.stage, rig.only.category) == (Stage.PLAN, "fire")
-    rig.take(stage("agency"), rings())
+    rig.take(rings())
     assert (rig.only.stage, rig.only.category, rig.only.with_whom) == (Stage.AGENCY, "fire", ("trunk-damkar",))
     rig.take(user("CRHuman", By="trunk-damkar"))
     assert (rig.only.stage, rig.only.with_whom) == (Stage.TALKING, ("trunk-damkar",))
@@ -147,6 +162,62 @@ def test_caller_who_chose_nothing_is_noted_with_what_he_did() -> None:
     (note,) = rig.notes.taken
     assert isinstance(note, CallRouted)
     assert (note.facts.category, note.facts.choice, note.route) == (None, Choice.SILENT, "")
+
+
+def test_choice_is_asked_for_once_where_the_call_goes_on_by_it_and_nobody_told_it() -> None:
+    rig = Rig()
+    rig.take(stage("opened"), stage("menu"))
+    assert rig.asked == []
+    rig.take(rings(), rings("PJSIP/trunk-bpbd-00000003"), stage("operator"))
+    assert rig.asked == [(CALL, CALLER)]
+    rig.take(stage("after"))
+    rig.watch.learned(CALL, KNOWN | {"Lang": "en", "Speechless": "yes"})
+    assert (rig.only.stage, rig.only.category, rig.only.language) == (Stage.AFTER, "fire", "en")
+    assert rig.only.cannot_speak
+    (note,) = rig.notes.taken
+    assert isinstance(note, CallRouted)
+    assert (note.call, note.route, note.version, note.plan_text) == (CALL, "fire", 7, PLAN_TEXT)
+
+
+def test_choice_that_was_told_is_not_asked_for() -> None:
+    rig = Rig()
+    rig.take(stage("menu"), choice(), rings(), stage("operator"))
+    assert rig.asked == []
+
+
+def test_choice_of_a_dial_that_nobody_could_ring_for_is_asked_for_at_the_next_step() -> None:
+    rig = Rig()
+    rig.take(stage("menu"), stage("operator"))
+    assert rig.asked == [(CALL, CALLER)]
+
+
+def test_leg_that_no_step_of_a_plan_rings_moves_no_call() -> None:
+    rig = Rig()
+    rig.take(stage("menu"), rings(Exten="ring"), rings(Context="callrouter-consult"))
+    assert (rig.only.stage, rig.asked) == (Stage.MENU, [])
+
+
+def test_choice_of_a_call_that_was_there_before_us_is_left_to_its_record() -> None:
+    rig = Rig()
+    rig.watch.resynchronise(answer(channel()))
+    rig.take(rings(), stage("operator"))
+    assert rig.asked == []
+
+
+def test_choice_in_the_failsafe_is_shown_and_not_noted_as_decided_when_it_was_asked_for() -> None:
+    rig = Rig()
+    rig.take(stage("menu"), rings())
+    rig.watch.learned(CALL, KNOWN | {"Path": "failsafe"})
+    assert (rig.only.category, rig.notes.taken) == ("fire", [])
+
+
+@pytest.mark.parametrize("known", [{}, KNOWN | {"Version": ""}, KNOWN | {"Origin": "no such"}])
+def test_answer_that_is_not_understood_is_an_error_and_changes_nothing(known: dict[str, str]) -> None:
+    rig = Rig()
+    rig.take(stage("menu"), rings())
+    with pytest.raises((KeyError, ValueError)):
+        rig.watch.learned(CALL, known)
+    assert (rig.only.category, rig.notes.taken) == ("", [])
 
 
 def test_plan_of_the_failsafe_is_shown_and_not_noted_as_decided() -> None:
@@ -185,6 +256,8 @@ def test_dialplan_tells_of_a_choice_what_is_read_of_it() -> None:
         "Route": "${CR_ROUTE}", "Plan": "${BASE64_ENCODE(.${CR_PLAN})}",
     }  # fmt: skip
     assert template.keys() == choice().fields.keys() - {"Event", "UserEvent"}
+    asked = {field: f"${{{variable}}}" for variable, field in VARIABLES.items()}
+    assert asked | {"Plan": template["Plan"]} == template
     assert re.findall(r"Set\(CR_PATH=(\w+)\)", dialplan) == ["service", "failsafe"]
 
 

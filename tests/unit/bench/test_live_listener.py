@@ -17,8 +17,6 @@ def test_a_row_shows_its_step() -> None:
     rows = [
         row("opened"),
         row("menu"),
-        row("plan"),
-        row("agency"),
         row("agency", "trunk-damkar"),
         row("talking", "x"),
     ]
@@ -56,7 +54,7 @@ def test_what_is_heard_is_kept_by_call_and_its_number_is_known() -> None:
     heard = Heard()
     heard.take({"key": "a", "value": row("menu", number="0812")}, 1.0)
     heard.take({"key": "a", "value": None}, 2.0)
-    assert (heard.steps, heard.numbers, heard.events) == ({"a": [(1, 1.0), (6, 2.0)]}, {"0812": "a"}, 2)
+    assert (heard.steps, heard.numbers, heard.events) == ({"a": [(1, 1.0), (Step.GONE, 2.0)]}, {"0812": "a"}, 2)
 
 
 def test_metrics_are_read_by_name_and_labels() -> None:

@@ -9,6 +9,7 @@ import pytest
 from bench.live.words import Call, Step, encoded, packet, stamp, variables_of
 from callrouter.asterisk.ami import AmiAnswer, AmiEvent
 from callrouter.asterisk.ami_protocol import MessageReader
+from callrouter.asterisk.asking import VARIABLES, known_of
 from callrouter.asterisk.living import living_calls, ringing_legs
 from callrouter.asterisk.quoting import agi_line
 from callrouter.asterisk.watch import STATUS_VARIABLES, Watch
@@ -45,7 +46,16 @@ class Watched:
         self.board = Board()
         self.chosen: list[Chosen] = []
         self.rung = 0
-        self.watch = Watch(self.board, Notes(), Clock(), self.chosen.append, self.ring, lambda _channel: None)
+        self.asked: list[tuple[UUID, str]] = []
+        self.watch = Watch(
+            self.board,
+            Notes(),
+            Clock(),
+            self.chosen.append,
+            self.ring,
+            lambda _channel: None,
+            ask=lambda call, channel: self.asked.append((call, channel)),
+        )
 
     def ring(self) -> None:
         self.rung += 1
@@ -61,8 +71,6 @@ def test_each_event_brings_the_board_to_its_step() -> None:
     shown = [
         of.take(call.staged("opened", T0)),
         of.take(call.staged("menu", T0 + 0.2)),
-        of.take(call.chose(T0 + 1)),
-        of.take(call.staged("agency", T0 + 1)),
         of.take(call.dials(T0 + 1)),
         of.take(call.talks(T0 + 2)),
         of.take(call.hangs_up(T0 + 3) + call.doorbell(T0 + 3) + call.gone(T0 + 3)),
@@ -70,29 +78,35 @@ def test_each_event_brings_the_board_to_its_step() -> None:
     assert [(one.stage.value, one.with_whom) for one in shown if one is not None] == [
         ("opened", ()),
         ("menu", ()),
-        ("plan", ()),
-        ("agency", ()),
         ("agency", ("trunk-damkar",)),
         ("talking", ("trunk-damkar",)),
     ]
     assert shown[-1] is None
     assert len(shown) == len(Step)
-    assert [(one.choice, one.category, one.version, one.plan_text) for one in of.chosen] == [("1", "fire", 3, PLAN)]
     assert of.rung == 1
+
+
+def test_what_it_answers_when_asked_for_the_choice_is_that_of_the_plan() -> None:
+    of, call = Watched(), given_call()
+    of.take(call.staged("opened", T0) + call.dials(T0 + 1))
+    assert of.asked == [(ID, call.channel)]
+    of.watch.learned(ID, known_of(heard(b"".join(map(packet, call.status(list(VARIABLES)))))[0]))
+    assert [(one.choice, one.category, one.version, one.plan_text) for one in of.chosen] == [("1", "fire", 3, PLAN)]
 
 
 def test_a_caller_who_hangs_up_while_the_agency_rings_has_a_leg_that_is_freed() -> None:
     of, call, freed = Watched(), given_call(), list[str]()
     of.watch = Watch(of.board, Notes(), Clock(), of.chosen.append, of.ring, freed.append)
-    of.take(call.staged("opened", T0) + call.chose(T0 + 1) + call.staged("agency", T0 + 1) + call.dials(T0 + 1))
+    of.take(call.staged("opened", T0) + call.dials(T0 + 1))
     of.take(call.hangs_up(T0 + 2))
     assert freed == [call.callee] * 2, "a real PBX tells of it twice as well"
 
 
 def test_the_list_of_channels_tells_the_same_as_the_events() -> None:
     of, call = Watched(), given_call()
-    before = of.take(call.staged("opened", T0) + call.chose(T0 + 1) + call.staged("agency", T0 + 1))
-    before = of.take(call.dials(T0 + 1) + call.talks(T0 + 2))
+    of.take(call.staged("opened", T0) + call.dials(T0 + 1))
+    of.watch.learned(ID, known_of(heard(b"".join(map(packet, call.status(list(VARIABLES)))))[0]))
+    before = of.take(call.talks(T0 + 2))
     listed = heard(b"".join(packet(channel) for channel in call.status(list(STATUS_VARIABLES))))
     status = AmiAnswer({}, (), tuple(listed))
     assert living_calls(status) == {ID}
