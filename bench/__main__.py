@@ -8,7 +8,6 @@ Exit code 0: all figures within their limits; 1: one is not, or a part broke off
 from __future__ import annotations
 
 import argparse
-import asyncio
 import logging
 import sys
 import tempfile
@@ -28,6 +27,7 @@ from bench.stream import sipp_command
 from callrouter import settings
 from callrouter.asterisk.pbx import find
 from callrouter.errors import OperatorError
+from demo.running import run as run_program
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
 
@@ -84,7 +84,7 @@ def main() -> int:
     outcome = Outcome("make bench" + (" QUICK=1" if asked.quick else ""), mode)
     try:
         older = None if asked.compare is None else compare.read(asked.compare)
-        asyncio.run(_measured(outcome, asked, console))
+        run_program(_measured(outcome, asked, console))
     except OperatorError as error:
         console.print(f"callrouter: {error.what}\n  -> {error.remedy}", markup=False)
         return 2

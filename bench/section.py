@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,8 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table as Grid
+
+from demo.running import run as run_program
 
 Row = tuple[str, str, str]
 """Figure, measured, limit."""
@@ -104,7 +105,7 @@ def alone(measure: Callable[..., Awaitable[Section]]) -> int:
         with tempfile.TemporaryDirectory(prefix="callrouter-bench-") as name:
             return await measure(Path(name), lambda line: console.print(f"  {line}"), quick=False)
 
-    section = asyncio.run(run())
+    section = run_program(run())
     show(console, section)
     for wrong in section.wrong:
         console.print("[red]went wrong:[/red]", end=" ")

@@ -27,6 +27,7 @@ from callrouter.logs import configure
 from chaos import matrix, report
 from chaos.clock import NoFaketime
 from chaos.team import Team
+from demo.running import run as run_program
 
 LIMIT_S: Final = 3600.0
 _ROOT: Final = Path(__file__).resolve().parents[1]
@@ -96,7 +97,7 @@ def main() -> int:
     if cells is None:
         return 2
     try:
-        run = asyncio.run(_run(given, cells, console))
+        run = run_program(_run(given, cells, console))
     except OperatorError as error:
         console.print(error.message("en"), soft_wrap=True)
         return 2

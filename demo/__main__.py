@@ -26,6 +26,7 @@ from callrouter.publishing.importing import read_table
 from callrouter.resources import resource
 from callrouter.routing.table import RoutingTable
 from demo.centre import Centre
+from demo.running import run as run_program
 from demo.show import Lane, Phase, Scenario, Show, Times
 from demo.softphone import SoftphoneError
 from demo.stage import BREAKS, Stage
@@ -193,7 +194,7 @@ def main() -> int:
         return 2
     table_file = Path(os.environ.get("TABLE") or resource("examples") / "kab-malang.yaml")
     try:
-        return asyncio.run(run(broken, table_file, console))
+        return run_program(run(broken, table_file, console))
     except OperatorError as error:
         console.print(error.message("en"), soft_wrap=True)
         return 2

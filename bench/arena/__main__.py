@@ -6,7 +6,6 @@ Exit code 0: all that was measured is within its limits; 1: something is not.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import dataclasses
 import json
 import logging
@@ -21,6 +20,7 @@ from bench.arena.plan import QUICK, WHOLE, Plan
 from bench.arena.whole import measure
 from bench.opponents.everyone import KEYS
 from bench.section import Section
+from demo.running import run as run_program
 
 
 def _keys(names: str) -> tuple[str, ...]:
@@ -79,7 +79,7 @@ def main() -> int:
                 plan=_plan(asked),
             )
 
-    section = asyncio.run(run())
+    section = run_program(run())
     _tell(console, section)
     if asked.json is not None:
         asked.json.write_text(json.dumps(section.figures, indent=1))
