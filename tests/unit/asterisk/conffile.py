@@ -99,11 +99,12 @@ def assigned(step: Priority) -> dict[str, str]:
 
 
 def _parted(text: str) -> list[str]:
-    """Return the parts of a text between its commas, but for those in brackets of any kind."""
-    parts, depth = [""], 0
+    """Return the parts of a text between its commas, but for those in quotes or in brackets of any kind."""
+    parts, depth, quoted = [""], 0, False
     for char in text:
         depth += (char in "([{") - (char in ")]}")
-        if char == "," and depth == 0:
+        quoted ^= char == '"'
+        if char == "," and depth == 0 and not quoted:
             parts.append("")
         else:
             parts[-1] += char

@@ -155,17 +155,27 @@ def test_every_context_that_can_hold_a_lease_has_a_way_out(steps: list[Priority]
 
 
 def test_lease_is_cleared_first_where_the_pbx_goes_on_alone_and_is_never_set_again(steps: list[Priority]) -> None:
-    first = of(steps, "callrouter-next")[0]
-    assert (first.application, first.arguments) == ("Set", "TIMEOUT(absolute)=0")
-    assert {p.context for p in steps if "TIMEOUT(absolute)=${CR_LEASE}" in p.arguments} == {"callrouter-112"}
-    assert [p.context for p in steps if "TIMEOUT(" in p.arguments] == ["callrouter-112", "callrouter-next"]
+    first, *rest = of(steps, "callrouter-next")
+    assert next(iter(assigned(first).items())) == ("TIMEOUT(absolute)", "0")
+    assert not any("TIMEOUT(" in p.arguments for p in rest)
+    leased = [p for p in steps if p.context != "callrouter-next" and "TIMEOUT(" in p.arguments]
+    assert {(p.context, assigned(p)["TIMEOUT(absolute)"]) for p in leased} == {("callrouter-112", "${CR_LEASE}")}
+
+
+def test_caller_is_leased_when_he_was_answered_or_has_early_media(steps: list[Priority]) -> None:
+    lines = of(steps, "callrouter-112")
+    before = [lines[n - 1].application for n, p in enumerate(lines) if "TIMEOUT(" in p.arguments]
+    assert before == ["Answer", "Progress"]
 
 
 def test_under_a_lease_the_caller_enters_no_context_without_a_way_out(steps: list[Priority]) -> None:
     lines = of(steps, "callrouter-112")
-    (begin,) = [n for n, p in enumerate(lines) if p.arguments == "TIMEOUT(absolute)=${CR_LEASE}"]
-    after = [(p.application, p.arguments.partition(",")[0]) for p in lines[begin + 1 :]]
-    assert [(name, word.partition(":")[0]) for name, word in after] == [("AGI", "agi"), ("Goto", "callrouter-next")]
+    labels = {p.label: p for p in lines if p.label}
+    after = [lines[n + 1] for n, p in enumerate(lines) if "TIMEOUT(" in p.arguments]
+    assert [(p.application, p.arguments.partition(":")[0]) for p in after] == [("AGI", "agi"), ("Goto", "ask")]
+    assert labels["ask"] is after[0]
+    gone = lines[lines.index(after[0]) + 1]
+    assert (gone.application, gone.arguments) == ("Goto", "callrouter-next,s,1")
     for context in LEASED:
         gone_to = [re.split(r"[,?:]", p.arguments)[0] for p in of(steps, context, "T") if p.application == "Goto"]
         assert gone_to
@@ -173,22 +183,40 @@ def test_under_a_lease_the_caller_enters_no_context_without_a_way_out(steps: lis
 
 
 def test_lease_that_lapses_behind_the_services_last_word_goes_on_by_it(steps: list[Priority]) -> None:
-    _, test, *_ = of(steps, "callrouter-next")
-    assert (test.application, test.arguments) == ("GotoIf", '$["${CR_READY}"="yes"]?ours')
+    _, menu, plain, *_ = of(steps, "callrouter-next")
+    asked = '$["${CR_READY}"="yes" & ${LEN(${CR_MENU__${CR_LANG}})}>0]?ours'
+    assert [(p.application, p.arguments) for p in (menu, plain)] == [
+        ("GotoIf", asked),
+        ("GotoIf", '$["${CR_READY}"="yes"]?plain'),
+    ]
+
+
+def test_language_that_a_service_gave_in_part_is_not_the_one_that_is_spoken(steps: list[Priority]) -> None:
+    """It is set with the lease's end, and anew where the failsafe has changed it."""
+    lines = of(steps, "callrouter-next")
+    failsafe = next(n for n, p in enumerate(lines) if p.arguments == "callrouter-failsafe,s,1")
+    again, anew = lines[failsafe + 1 : failsafe + 3]
+    assert (again.application, again.arguments) == ("GotoIf", '$["${CR_READY}"="yes"]?s,1')
+    spoken = {"CHANNEL(language)": "${CR_LANG}", "CHANNEL(musicclass)": "callrouter-${CR_LANG}"}
+    assert assigned(anew) == spoken
+    assert assigned(lines[0]) == {"TIMEOUT(absolute)": "0", "CR_KEY": "other", **spoken}
 
 
 # ---------------------------------------------------------------- what was handed over
 def test_nothing_but_the_service_and_the_whole_failsafe_say_that_all_is_there(steps: list[Priority]) -> None:
     """It is unset before the service is asked, asked for behind it, and again behind the failsafe's data."""
-    uses = [(p.context, p.arguments) for p in steps if "CR_READY" in p.arguments and "-probe" not in p.context]
-    asked_for = ("callrouter-next", '$["${CR_READY}"="yes"]?ours')
-    assert uses == [("callrouter-112", "CR_READY="), asked_for, asked_for, ("callrouter-failsafe", "CR_READY=yes")]
+    uses = [p for p in steps if "CR_READY" in p.arguments and "-probe" not in p.context]
+    set_to = [(p.context, value) for p in uses for name, value in assigned(p).items() if name == "CR_READY"]
+    assert set_to == [("callrouter-112", ""), ("callrouter-failsafe", "yes")]
+    asking = [p for p in uses if not assigned(p)]
+    assert [p.context for p in asking] == ["callrouter-next"] * 3
+    assert all(p.application == "GotoIf" and '"${CR_READY}"="yes"' in p.arguments for p in asking)
     failsafe = [p.arguments for p in of(steps, "callrouter-failsafe")]
     assert failsafe.index('$["${CR_F_SUM}"!="${CR_F_NAME}"]?none') < failsafe.index("CR_READY=yes")
-    arguments = [p.arguments for p in of(steps, "callrouter-112")]
-    (asked,) = [n for n, p in enumerate(of(steps, "callrouter-112")) if p.application == "AGI"]
-    assert arguments.index("CR_READY=") < asked
-    assert arguments.index("CR_PLAN=") < asked
+    lines = of(steps, "callrouter-112")
+    (asked,) = [n for n, p in enumerate(lines) if p.application == "AGI"]
+    before = [assigned(p) for p in lines[:asked]]
+    assert sum(found.get("CR_READY") == found.get("CR_PLAN") == "" for found in before) == 1
 
 
 def test_service_is_asked_once_and_nothing_behind_it_waits_for_the_service(steps: list[Priority]) -> None:
@@ -201,11 +229,9 @@ def test_service_is_asked_once_and_nothing_behind_it_waits_for_the_service(steps
 
 def test_plan_is_that_of_language_and_choice_then_of_the_choice_and_never_none(steps: list[Priority]) -> None:
     lines = [(p.application, p.arguments) for p in of(steps, "callrouter-next")]
-    begin = lines.index(("Set", "CR_KEY=other"))
+    begin = lines.index(("Gosub", "callrouter-menu,s,1"))
     has_one = ("GotoIf", "$[${LEN(${CR_PLAN})}>0]?callrouter-plan,s,1")
     assert lines[begin:] == [
-        ("Set", "CR_KEY=other"),
-        ("GotoIf", "$[${LEN(${CR_MENU__${CR_LANG}})}=0]?plain"),
         ("Gosub", "callrouter-menu,s,1"),
         has_one,
         ("Set", f"CR_PLAN=${{CR_PLAN_${{CR_KEY}}{OF_LANGUAGE.format('${CR_KEY}')}}}"),
@@ -219,8 +245,8 @@ def test_plan_is_that_of_language_and_choice_then_of_the_choice_and_never_none(s
     digits = "${CR_IN}${CR_DIGIT}"
     assert assigned(chosen)["CR_PLAN"] == f"${{CR_PLAN_{digits}{OF_LANGUAGE.format(digits)}}}"
     assert assigned(chosen)["CR_WHERE"] == f'${{IF($["${{CR_WHERE}}"=""]?${{CR_WHERE_{digits}}}:${{CR_WHERE}})}}'
-    of_call = [p.arguments for p in of(steps, "callrouter-112")]
-    assert "CR_PLAN=" in of_call, "so that one is there only where it was chosen"
+    of_call = [assigned(p).get("CR_PLAN") for p in of(steps, "callrouter-112")]
+    assert "" in of_call, "so that one is there only where it was chosen"
 
 
 def test_digit_means_something_if_and_only_if_it_has_a_plan(steps: list[Priority]) -> None:
@@ -290,34 +316,48 @@ def test_plan_that_is_told_fits_into_one_function_of_the_pbx() -> None:
 
 # ---------------------------------------------------------------- what a caller sends
 def test_text_of_the_caller_goes_nowhere_but_into_the_journals_code(steps: list[Priority]) -> None:
-    sent = ("CALLERID(", "PJSIP_HEADER(", "CHANNEL(pjsip,", "CHANNEL(${CR_ITEM})")
+    dialog = [f"${{STRREPLACE(CHANNEL(pjsip,{part},:,)}}" for part in ("call-id):0:200", "remote_tag):0:100")]
+    invite = f"GROUP(invite)=${{SHA1({'/'.join(dialog)})}}"
+    sent = ("CALLERID(", "PJSIP_HEADER(", "CHANNEL(pjsip,", "pjsip,remote_uri")
     sources = [p.arguments for p in steps if any(source in p.arguments for source in sent)]
     assert sources == [
         "__CR_HOPS=$[0${FILTER(0-9,${PJSIP_HEADER(read,X-Callrouter-Hops):0:2})}]",  # a neighbour's, two digits
         "CR_HANDED=${FILTER(-0-9A-Za-z,${PJSIP_HEADER(read,X-Callrouter-Incident):0:64})}",  # a neighbour's, too
-        "CR_SENT=${CHANNEL(pjsip,call-id):0:200}/${CHANNEL(pjsip,remote_tag):0:100}",
-        "CR_SENT=${CALLERID(num):0:64}",
-        "CR_SENT=${CALLERID(name):0:200}",
-        "CR_SENT=<${CHANNEL(${CR_ITEM}):0:600}",
-        "CR_SENT=${PJSIP_HEADER(read,Geolocation):0:64}",
-        "CR_SENT=${CHANNEL(pjsip,call-id):0:200}",
+        f'GROUP(trunk)=${{IF($["${{CR_ORIGIN}}"!="operator"]?${{CR_TRUNK}})}},{invite}',
+        "CR_SENT=${STRREPLACE(CALLERID(num):0:64,%,%25)}",
+        "CR_SENT_NAME=${STRREPLACE(CALLERID(name):0:200,%,%25)}",
+        'CR_SENT=<${CHANNEL(${IF($["${CHANNEL(channeltype)}"="PJSIP"]?pjsip,remote_uri:name)}):0:600}',
+        '$["${FILTER(a-z,${STRREPLACE(PJSIP_HEADER(read,Geolocation):0:64,:,)})}"=""]?s,1',
+        "CR_SENT=${STRREPLACE(CHANNEL(pjsip,call-id):0:200,%,%25)}",
         "PJSIP_HEADER(add,X-Callrouter-Hops)=${CR_HOPS}",
         '$["${CR_ID}"!=""]?Set(PJSIP_HEADER(add,X-Callrouter-Incident)=${CR_ID})',
     ]
-    uses = {p.arguments for p in steps if "CR_SENT" in p.arguments} - set(sources)
+    uses = {
+        f"{name}={value}" if name else p.arguments
+        for p in steps
+        if "CR_SENT" in p.arguments and p.arguments not in sources
+        for name, value in (assigned(p) or {"": ""}).items()
+        if not name or "CR_SENT" in name + value
+    }
     assert uses == {
-        "GROUP(invite)=${SHA1(${STRREPLACE(CR_SENT,:,)})}",
-        "CR_SENT=${STRREPLACE(CR_SENT,%,%25)}",
-        "CR_SENT=${CUT(CR_SENT,<,${FIELDQTY(CR_SENT,<)})}",
-        "CR_SENT=${CUT(CR_SENT,:,2-)}",
-        "CR_SENT=${CUT(CR_SENT,>,1)}",
-        "CR_SENT=${CUT(CR_SENT,@,1):0:64}",
+        "CR_SENT=${STRREPLACE(CUT(CUT(CUT(CUT(CR_SENT,<,${FIELDQTY(CR_SENT,<)}),:,2-),>,1),@,1):0:64,%,%25)}",
         "CR_FROM=${BASE64_ENCODE(.${STRREPLACE(CR_SENT,:,%3A)})}",
         "CR_NUMBER=${BASE64_ENCODE(.${STRREPLACE(CR_SENT,:,%3A)})}",
-        "CR_NAME=${BASE64_ENCODE(.${STRREPLACE(CR_SENT,:,%3A)})}",
+        "CR_NAME=${BASE64_ENCODE(.${STRREPLACE(CR_SENT_NAME,:,%3A)})}",
         "CR_INVITE=${BASE64_ENCODE(.${STRREPLACE(CR_SENT,:,%3A)})}",
-        '$["${FILTER(a-z,${STRREPLACE(CR_SENT,:,)})}"=""]?ready',
     }
+
+
+def test_no_function_works_in_the_buffer_of_one_that_it_looks_up(steps: list[Priority]) -> None:
+    """STRREPLACE() within STRREPLACE() gives both texts: the PBX keeps one buffer for all of them (result_buf)."""
+    sharing = re.compile(r"(?:STRREPLACE|REPLACE|FIELDQTY|FIELDNUM|LISTFILTER|PASSTHRU|SHIFT|POP)\(")
+    nested = [
+        p.arguments
+        for p in steps
+        for name in re.findall(r"(?:STRREPLACE|FIELDQTY)\(((?:[^,()$]|\([^()]*\))*)", p.arguments)
+        if sharing.search(name)
+    ]
+    assert nested == []
 
 
 def test_recording_is_given_no_command_whatever_a_variable_holds(steps: list[Priority]) -> None:
@@ -395,7 +435,7 @@ def test_nothing_is_said_in_the_menu_that_a_digit_cannot_end(steps: list[Priorit
 
 def test_hangup_handler_opens_no_socket_and_waits_for_nothing(steps: list[Priority]) -> None:
     handler = of(steps, "callrouter-hangup")
-    assert {p.application for p in handler} == {"Set", "GotoIf", "Goto", "ExecIf", "UserEvent", "Return"}
+    assert {p.application for p in handler} == {"Set", "MSet", "GotoIf", "Goto", "ExecIf", "UserEvent", "Return"}
     gathered, ended = [p.arguments for p in handler if p.application == "ExecIf"]
     assert gathered.endswith("?Gosub(callrouter-party-kept,all,1)")
     assert ended.endswith("?Gosub(callrouter-party-kept,part,1)")
@@ -415,12 +455,21 @@ def test_parties_that_cannot_be_sent_away_end_nothing_of_the_callers(steps: list
 
 
 def test_call_is_in_the_journal_before_anything_that_could_end_it(steps: list[Priority]) -> None:
-    before = [p.application for p in of(steps, "callrouter-112")]
-    arguments = [p.arguments for p in of(steps, "callrouter-112")]
-    (line,) = [n for n, text in enumerate(arguments) if "FILE(" in text]
-    (handler,) = [n for n, text in enumerate(arguments) if "hangup_handler_push" in text]
-    assert set(before[:line]) == {"Set"}
-    assert handler < line
+    lines = of(steps, "callrouter-112")
+    (line,) = [n for n, p in enumerate(lines) if "FILE(" in p.arguments]
+    before = lines[:line]
+    assert [p.application for p in before] == ["Set", "Set", "MSet"]
+    trusted = of(steps, "callrouter-112", "trusted")
+    assert [p.application for p in trusted] == ["Set", "Set", "MSet", "GotoIf", "Set", "Set", "Goto"]
+    assert [p.arguments.rpartition("?")[2] for p in trusted if p.application.startswith("Goto")] == ["s,1"] * 2
+    for name in ("CR_FROM", "CR_INVITE"):  # of a trunk that is not believed, none
+        assert assigned(before[-1])[name] == f'${{IF($["${{CR_TRUSTED}}"="yes"]?${{{name}}})}}'
+    assert [p for p in (*before, *trusted) if any("CR_CALL" in name for name in assigned(p))] == before[-1:]
+    handler, stage, journal = assigned(lines[line]).items()
+    assert handler == ("CHANNEL(hangup_handler_push)", "callrouter-hangup,s,1")
+    assert stage == ("CR_STAGE", "opened")
+    assert journal[0].startswith("FILE(")
+    assert "hangup_handler_push" not in "".join(p.arguments for p in [*lines[:line], *lines[line + 1 :]])
 
 
 # ---------------------------------------------------------------- variables
@@ -433,7 +482,7 @@ def test_every_variable_that_is_read_is_set_somewhere(dialplan: Path) -> None:
     given |= set(re.findall(r"(?:Set\(|Read\()(?:__|MASTER_CHANNEL\()?(CR_\w+)[=,)]", text))
     given |= {name for p in priorities(dialplan.read_text()) for name in assigned(p) if re.fullmatch(r"CR_\w+", name)}
     by_service = {"CR_MENU_SWITCH", "CR_MENU_", "CR_NEXT_LANG_", "CR_PLAN_", "CR_PLAN_silent", "CR_WHERE_"}
-    by_parts = {"CR_ATTEMPT_"}
+    by_parts = {"CR_ATTEMPT_", "CR_ATTEMPT_1", "CR_ATTEMPT_2"}
     by_party = {f"CR_PARTY_{name}" for name in ("ID", "OF", "CALL", "TO", "AT", "S", "MAX", "ABOUT")}
     by_table = {"CR_ROOM_", "CR_ALL_", "CR_RECORD_", "CR_TO_"}
     by_probe = {"CR_PROBE", "CR_PROBE_TRUNK"}

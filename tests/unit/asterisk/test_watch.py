@@ -258,7 +258,7 @@ def test_dialplan_tells_of_a_choice_what_is_read_of_it() -> None:
     assert template.keys() == choice().fields.keys() - {"Event", "UserEvent"}
     asked = {field: f"${{{variable}}}" for variable, field in VARIABLES.items()}
     assert asked | {"Plan": template["Plan"]} == template
-    assert re.findall(r"Set\(CR_PATH=(\w+)\)", dialplan) == ["service", "failsafe"]
+    assert re.findall(r"[(,]CR_PATH=(\w+)", dialplan) == ["service", "failsafe"]
 
 
 @pytest.mark.parametrize(("by", "with_agency"), [("trunk-damkar", True), ("op1", False), ("", False)])
