@@ -215,13 +215,12 @@ def _clock(seconds: int) -> Callable[[House], AbstractAsyncContextManager[None]]
     @asynccontextmanager
     async def act(house: House) -> AsyncIterator[None]:
         """It stays wrong until everybody was served, or is not: put right before, it sets going who waits."""
-        assert house.clock is not None
-        house.clock.shift(seconds)
+        house.set_clock(seconds)
         try:
             async with _later(asyncio.sleep(LASTS_S)):
                 yield
         finally:
-            house.clock.shift(0)
+            house.set_clock(0)
 
     return act
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import time
 from contextlib import AsyncExitStack, suppress
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +17,7 @@ import aiohttp
 
 from chaos.citizen import Citizen
 from chaos.clock import FakeClock
+from chaos.lag import Late, on_time
 from chaos.link import Link
 from chaos.matrix import Need
 from chaos.observer import Observer
@@ -29,6 +32,9 @@ READY_S: Final = 40.0
 AGENCY_ANSWERS: Final = Answer(1.0)
 _ROOT: Final = Path(__file__).resolve().parents[1]
 _SERVE: Final = ("-m", "chaos.serve")
+_RIGHT_S: Final = 60
+"""A clock that is off by less is right."""
+_STEPPED: Final = re.compile(r'"by_s": (-?[\d.]+)[^\n]*"clock\.stepped"')
 
 
 class NotReady(Exception):
@@ -39,10 +45,12 @@ class House:
     """An async context manager. `kinds`: what faults it is made for.
 
     n: which one, of those that run side by side; the callers' numbers begin with it
+    late: by how much the machine was late, where callers are not to be said to have waited for that
     """
 
-    def __init__(self, folder: Path, n: int, kinds: frozenset[Need], *, python: str) -> None:
+    def __init__(self, folder: Path, n: int, kinds: frozenset[Need], *, python: str, late: Late = on_time) -> None:
         self.kinds = kinds
+        self.late = late
         self._folder = folder
         self._n = n
         self._python = python
@@ -50,6 +58,8 @@ class House:
         self._numbers = count(1)
         self.postgres: Postgres | None = None
         self.clock: FakeClock | None = None
+        self._clock_off_s = 0
+        self._put_right: tuple[int, int] | None = None
         self.callers: list[Softphone] = []
         self.agencies: dict[str, Softphone] = {}
         self.operators: dict[str, Softphone] = {}
@@ -159,6 +169,8 @@ class House:
                 if self.centre.service_pid is None:
                     await self.centre.start_service()
                 await self.until_service_ready()
+                what = "the clock is not seen to be right again"
+                await self.until_clock_right()
                 what = "the operators are not rung"
                 await self._until_operators()
                 await self.as_ever()
@@ -184,6 +196,35 @@ class House:
             checks = told.get("checks", []) if isinstance(told, dict) else []
             failing = [check for check in checks if not check.get("ok")] or told
             raise TimeoutError(f"the service is not ready after {READY_S:g} s: {failing}") from None
+
+    def set_clock(self, off_s: int) -> None:
+        """From now on (within a second) the clock of PBX and service is that much off."""
+        assert self.clock is not None
+        if off_s == 0 and self._clock_off_s:
+            self._put_right = (-self._clock_off_s, self.log_mark())
+        self._clock_off_s = off_s
+        self.clock.shift(off_s)
+
+    async def until_clock_right(self) -> None:
+        """Wait until service and PBX have seen that a clock that was off is right again. Raises TimeoutError.
+
+        Either looks once in a while: a step back to right that only the PBX sees before the next one leaves the
+        service without any step, and whoever was waiting without help.
+        """
+        if self._put_right is None or self._clock_off_s:
+            return
+        by_s, mark = self._put_right
+        async with asyncio.timeout(READY_S):
+            while not any(abs(float(seen) - by_s) < _RIGHT_S for seen in _STEPPED.findall(self.log_since(mark))):
+                await asyncio.sleep(0.1)
+            while abs(await self._time_of_pbx() - time.time()) > _RIGHT_S:
+                await asyncio.sleep(0.1)
+        self._put_right = None
+
+    async def _time_of_pbx(self) -> float:
+        told = await self.centre.pbx.rx("dialplan eval function STRFTIME(,UTC,%FT%T)")
+        found = re.search(r"Result: (\S+)", told)
+        return datetime.fromisoformat(found[1]).replace(tzinfo=UTC).timestamp() if found else 0.0
 
     async def _until_no_channel(self) -> None:
         while "0 active channels" not in await self.centre.pbx.rx("core show channels count"):

@@ -14,7 +14,8 @@ import aiohttp
 from chaos.citizen import Citizen
 from chaos.faults import strike
 from chaos.house import House, NotReady
-from chaos.judge import Caller, Passed, Verdict, dead_air_s, judge
+from chaos.judge import Caller, Passed, Verdict, dead_and_late_s, judge
+from chaos.lag import Late
 from chaos.matrix import CALL_BACK_S, SERVED_S, Cell, Stage
 from chaos.stages import SOON_S, NotThere, answer_what_rings, digit_of, prepare, reach
 from demo.softphone import SoftphoneError
@@ -82,10 +83,11 @@ async def _through(house: House, cell: Cell, citizens: Sequence[Citizen], fresh:
     still = await _still([*citizens, fresh])
     gone = cell.stage is Stage.HANGING_UP
     callers = [
-        caller_of(citizen, role, at, struck, still, must=not gone)
+        caller_of(citizen, role, at, struck, still, must=not gone, late=house.late)
         for citizen, role, at in zip(citizens, _ROLES, met[1:3], strict=True)
     ]
-    return Passed(struck, (*callers, caller_of(fresh, "fresh", met[0], struck, still, must=True)))
+    third = caller_of(fresh, "fresh", met[0], struck, still, must=True, late=house.late)
+    return Passed(struck, (*callers, third))
 
 
 async def _still(citizens: Sequence[Citizen]) -> float:
@@ -98,7 +100,9 @@ async def _still(citizens: Sequence[Citizen]) -> float:
     return still
 
 
-def caller_of(citizen: Citizen, role: str, met: float | None, struck: float, still: float, *, must: bool) -> Caller:
+def caller_of(
+    citizen: Citizen, role: str, met: float | None, struck: float, still: float, *, must: bool, late: Late
+) -> Caller:
     """Return what became of one caller. met: when he met his human; still: from when on the fault is over."""
     call = citizen.call
     report = call.report() if call is not None else None
@@ -110,13 +114,15 @@ def caller_of(citizen: Citizen, role: str, met: float | None, struck: float, sti
         wrong += (
             f"; his call ended {report.ended_s - struck:.1f} s after the fault: {report.ended_by} {report.reason}"
         )
+    dead, late_s = (0.0, 0.0) if report is None else dead_and_late_s(report, struck, time.monotonic(), late)
     return Caller(
         number=citizen.number,
         role=role,
         must=must,
         human=human,
         after_s=None if met is None else met - struck,
-        dead_air_s=0.0 if report is None else dead_air_s(report, struck, time.monotonic()),
+        dead_air_s=dead,
+        late_s=late_s,
         wrong=wrong.removeprefix("; "),
     )
 
@@ -139,7 +145,7 @@ async def through_restart(house: House, cell: Cell, citizens: Sequence[Citizen],
     met = await asyncio.gather(*(rings(citizen) for citizen in (fresh, *again)))
     still = await _still((fresh, *again))
     new = [
-        caller_of(citizen, role, at, struck, still, must=True)
+        caller_of(citizen, role, at, struck, still, must=True, late=house.late)
         for citizen, role, at in zip((fresh, *again), ("fresh", "first again", "second again"), met, strict=True)
     ]
     cut = [

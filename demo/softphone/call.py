@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from demo.softphone.phone import Softphone
 
 _DIGITS_S: Final = 30.0
+_SURELY_S: Final = 0.06
+"""So long a voice is known to be heard before it is said: the first frames may come all at once, and who leaves
+within 50 ms of being joined met nobody (JOINED_MIN_US of callrouter.calls.lines).
+"""
+_NOTICED_S: Final = 0.2
+"""After this the end of a sound is known: the ear waits for 0.12 s whether it goes on, and looks every 0.04 s."""
 
 
 class PhoneCall:
@@ -34,6 +40,7 @@ class PhoneCall:
         self._reason = ""
         self._by: Literal["local", "remote", "refused"] | None = None
         self._spans: dict[int, list[Span]] = {}
+        self._known: dict[int, float] = {}
         self._silences: list[Span] = []
         self._digits: list[tuple[float, str]] = []
         self._pulse = asyncio.Event()
@@ -149,6 +156,7 @@ class PhoneCall:
                 self._silences.append(Span(from_s, to_s))
             case "on":
                 self._spans.setdefault(key, []).append(Span(from_s))
+                self._known[key] = message["at"]
             case _:
                 self._spans[key][-1] = Span(from_s, to_s)
 
@@ -165,11 +173,13 @@ class PhoneCall:
             return next((span for span in spans if since is None or span.reaches(since)), None)
 
         if since is not None:
-            # A sound that goes on now proves nothing of a moment that is still to come.
-            await asyncio.sleep(max(0.0, since - time.monotonic()))
+            # That it goes on now proves nothing of a moment that is still to come, nor of one that was just now.
+            await asyncio.sleep(max(0.0, since + _NOTICED_S - time.monotonic()))
         await self._until(lambda: heard() is not None, within, f"{key} Hz" if key else "speech")
         span = heard()
         assert span is not None
+        if key != SPEECH:
+            await asyncio.sleep(max(0.0, self._known[key] + _SURELY_S - time.monotonic()))
         return span.from_s if since is None else max(span.from_s, since)
 
     async def _until(self, test: Callable[[], bool], within: float, what: str, *, also_ended: bool = False) -> None:

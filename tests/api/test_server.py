@@ -289,7 +289,7 @@ async def test_even_a_small_answer_that_nobody_takes_holds_no_connection(
 ) -> None:
     # Less than asyncio's own limit would stay in our buffer unnoticed, and closing waits for it without an end.
     detail = incidents.add(given_detail(1, calls=tuple(given_call(n, plan="x" * 1500) for n in range(20))))
-    server = await start(limits=Limits(unread_s=0.2, idle_s=0.1))
+    server = await start(limits=Limits(unread_s=0.2, idle_s=1.0))  # not closed before it has asked
     loop = asyncio.get_running_loop()
     with socket.socket() as wire:
         wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
 
 import pytest
 import pytest_asyncio
@@ -38,7 +36,6 @@ QUEUE_LEFT_S = 60.0
 under way when it is over (15 s). 7 s: libfaketime's 2 s and the service's 1 s, each late by a busy machine's half,
 and 2.5 s until it looks for the second time.
 """
-_PUT_RIGHT = re.compile(r'"by_s": \d[^\n]*"clock\.stepped"')
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -58,29 +55,18 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
 @pytest_asyncio.fixture(loop_scope="module")
 async def set_back(house: House) -> AsyncIterator[Callable[[], None]]:
     """What sets the clock back; it is put right when the test is over."""
-    assert house.clock is not None
-    clock, mark = house.clock, house.log_mark()
-    was_set = False
-
-    def set_it() -> None:
-        nonlocal was_set
-        was_set = True
-        clock.shift(BACK_S)
-
     await house.ready()
-    yield set_it
-    clock.shift(0)
+    yield lambda: house.set_clock(BACK_S)
+    house.set_clock(0)
     await house.hang_up()
-    if was_set:
-        await _until_right(house, mark)
+    await house.until_clock_right()
 
 
 @pytest.mark.parametrize("stage", RINGS, ids=lambda stage: stage.value)
 async def test_what_rings_and_is_not_taken_is_given_up_and_the_next_one_rung(house: House, stage: Stage) -> None:
-    mark = house.log_mark()
     verdict = await play(house, Cell(BY_KEY[UNTAKEN], stage))
     assert not verdict.error
-    await _until_right(house, mark)
+    await house.until_clock_right()
     assert not verdict.wrong, verdict.evidence
     assert verdict.took_s > LASTS_S
 
@@ -164,24 +150,6 @@ async def test_a_step_that_never_was_does_no_harm(house: House) -> None:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-
-
-async def _until_right(house: House, mark: int) -> None:
-    """Wait until service and PBX have seen that the clock is right again; the service's log is read from `mark` on.
-
-    Either looks once in a while: a step forward that only the PBX sees before the next one back leaves the service
-    without any step, and whoever was waiting without help.
-    """
-    await _until(lambda: _PUT_RIGHT.search(house.log_since(mark)) is not None, NET_S)
-    async with asyncio.timeout(NET_S):
-        while abs(await _time_of_pbx(house) - time.time()) > -BACK_S / 2:
-            await asyncio.sleep(0.1)
-
-
-async def _time_of_pbx(house: House) -> float:
-    told = await house.centre.pbx.rx("dialplan eval function STRFTIME(,UTC,%FT%T)")
-    found = re.search(r"Result: (\S+)", told)
-    return datetime.fromisoformat(found[1]).replace(tzinfo=UTC).timestamp() if found else 0.0
 
 
 async def _nothing() -> None:

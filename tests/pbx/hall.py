@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from demo.centre import Centre
-from demo.softphone import PhoneCall, Softphone
+from demo.softphone import NET_S, PhoneCall, Softphone
 from tests.pbx.rig import CALLER, DAMKAR, OP1, OP2, SHORT_TIMERS, short_clips
 from tests.pbx.tables import table
 from tests.pbx.test_agency import call_of
@@ -81,9 +82,29 @@ class Hall:
 
     async def still_hears(self, call: PhoneCall, tone: int) -> None:
         """Nothing has come between the two."""
-        now = time.monotonic()
-        await call.until_hears(tone, since=now + 0.2)
+        await call.until_hears(tone, since=time.monotonic())
         assert not call.ended
+
+    async def until_together(self, operator: str) -> None:
+        """Wait until the PBX has a caller and this operator in one bridge: what is heard may still be of the last."""
+        together = False
+        async with asyncio.timeout(NET_S):
+            while not together:
+                shown = (await self.centre.pbx.rx("core show channels concise")).splitlines()
+                of = [(line.partition("-0")[0], line.rsplit("!", 2)[1]) for line in shown if line.count("!") > 2]
+                theirs = {bridge for endpoint, bridge in of if bridge and endpoint == "PJSIP/trunk-telco"}
+                together = any(bridge in theirs for endpoint, bridge in of if endpoint == f"PJSIP/{operator}")
+                await asyncio.sleep(0.05)
+
+    async def live(self, number: str) -> dict[str, Any]:
+        """Return the call of that number as the board has it, once it shows the two as talking."""
+        found: list[dict[str, Any]] = []
+        async with asyncio.timeout(NET_S):
+            while not found:
+                shown = await self.centre.live()
+                found = [one for one in shown if one["stage"] == "talking" and one["number"] == number]
+                await asyncio.sleep(0.05)
+        return found[0]
 
     async def lines(self, incident: dict[str, Any]) -> list[str]:
         """Return what the journal says of the incident's call."""

@@ -121,7 +121,8 @@ async def test_colleague_who_does_not_answer_gives_the_caller_back_to_the_operat
     hall.op1.calls.clear()
     await operator.hand_over(hall.where("op2"))  # who is not registered
     await hall.op1.until_incoming()
-    await call.until_hears(OP1, since=time.monotonic() + 0.5)
+    await hall.until_together("op1")
+    await call.until_hears(OP1, since=time.monotonic())
     await call.hangup()
     incident = await hall.one_incident(number)
     assert results(incident)[0] == ("operators", "talked")
@@ -183,6 +184,7 @@ async def test_caller_goes_back_to_the_operators_when_he_was_given_to_a_telephon
     await hall.op2.until_incoming()
     assert await operator.refer(hall.instead_of(consulted)) == 200
     await hall.op1.until(lambda: sum(not one.caller for one in hall.op1.calls) == 2, within=NET_S)
+    await hall.until_together("op1")
     back = await call.until_hears(OP1, since=time.monotonic())  # not of the talk before
     assert longest_silence_s(call, back) < 2.5
     await call.hangup()
@@ -243,10 +245,7 @@ async def test_caller_goes_on_to_an_agency_by_the_colleague_who_was_asked_first(
 async def three(hall: Hall, number: str) -> tuple[PhoneCall, WireCall, PhoneCall]:
     """Return a caller, his operator and an agency that was added, who hear each other."""
     call, operator = await hall.with_operator(number)
-    async with asyncio.timeout(NET_S):
-        while not (live := [one for one in await hall.centre.live() if one["stage"] == "talking"]):
-            await asyncio.sleep(0.05)
-    path = f"/api/v1/calls/{live[0]['call']}/parties"
+    path = f"/api/v1/calls/{(await hall.live(number))['call']}/parties"
     status, _, said = await hall.centre.ask("POST", path, {"agency": "damkar"})
     assert status == 201, said
     agency = await hall.damkar.until_incoming()
@@ -306,6 +305,7 @@ async def test_caller_of_three_comes_back_to_the_operators_where_the_colleague_i
     hall.op1.calls.clear()
     await operator.hand_over(hall.where("op2"))  # who is not registered
     await hall.op1.until_incoming()
+    await hall.until_together("op1")
     back = await call.until_hears(OP1, since=time.monotonic())  # not of the talk before
     await agency.until_ended()
     assert longest_silence_s(call, back) < 2.5
@@ -323,6 +323,7 @@ async def test_agency_of_three_goes_where_the_colleague_who_was_asked_still_ring
     assert await operator.refer(hall.instead_of(consulted)) == 200
     await agency.until_ended()
     await hall.op1.until(lambda: sum(not one.caller for one in hall.op1.calls) == 2, within=NET_S)
+    await hall.until_together("op1")
     back = await call.until_hears(OP1, since=time.monotonic())  # not of the talk before
     assert longest_silence_s(call, back) < 2.5
     await call.hangup()

@@ -141,7 +141,7 @@ async def test_all_end_with_the_caller(rig: Rig, number: str) -> None:
     await call.hangup()
     await asyncio.gather(operator.until_ended(), agency.until_ended())
     assert (await attempts(rig, number))[1] == [("operators", "talked"), ("damkar/piket", "talked")]
-    assert await rig.centre.live() == []
+    await rig.until_live()
 
 
 async def test_talk_goes_on_without_the_service_and_the_operator_may_leave(rig: Rig, number: str) -> None:

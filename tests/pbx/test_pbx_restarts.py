@@ -153,6 +153,7 @@ async def test_a_call_that_lives_through_a_restart_of_the_service_and_a_cut_link
     await rig.centre.start_service()
     # Longer than the grace: whoever judged it would have done so by now.
     judged_by = time.monotonic() + GRACE_S + 3
+    await rig.until_live(number)
     while time.monotonic() < judged_by:
         (shown,) = await rig.centre.live()
         assert (shown["number"], shown["stage"]) == (number, "talking")

@@ -90,6 +90,7 @@ async def test_way_of_a_call_is_found_well_up_to_the_ringing(rig: Rig) -> None:
 
 
 async def test_probe_rings_nobody_and_stands_in_no_figure(rig: Rig) -> None:
+    await rig.until_live()  # what was before is over
     before, written = await board_and_incidents(rig), journal(rig)
     calls = {phone: len(phone.calls) for phone in rig.all}
     log = rig.centre.service_log.stat().st_size

@@ -182,6 +182,7 @@ async def test_board_shows_the_calls_that_are_up_again_after_a_restart(rig: Rig,
     await talk(call, agency, CALLER, DAMKAR)
     await rig.centre.kill_service()
     await rig.centre.start_service()
+    await rig.until_live(number)
     (shown,) = await rig.centre.live()
     assert (shown["number"], shown["stage"], shown["with_whom"]) == (number, "talking", ["trunk-damkar"])
     assert shown["category"] == "fire"

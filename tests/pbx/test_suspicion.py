@@ -91,6 +91,7 @@ async def test_who_says_nothing_and_presses_1_is_an_emergency_that_the_operator_
     call = await silent(rig, number)
     await rig.op1.until_incoming()
     assert "prio: 10" in await rig.centre.pbx.rx("queue show operators")
+    await rig.until_live(number)
     (live,) = await rig.centre.live()
     assert live["cannot_speak"] is True
     _, _, card = await rig.centre.ask("GET", f"/api/v1/calls/{live['call']}/caller")
@@ -148,6 +149,7 @@ async def test_a_suspicious_caller_is_asked_presses_nothing_and_reaches_a_human(
     call = await rig.press(number, "0")
     await until_asked(rig, "press-1-to-connect")
     operator = await rig.op1.until_incoming()
+    await rig.until_live(number)  # those before are gone
     (live,) = await rig.centre.live()
     _, _, card = await rig.centre.ask("GET", f"/api/v1/calls/{live['call']}/caller")
     await talk(call, operator, CALLER, OP1)

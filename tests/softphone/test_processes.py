@@ -47,8 +47,8 @@ async def _until_gone(pid: int, within: float) -> None:
 async def test_agents_give_back_processes_files_and_ports() -> None:
     async def talk() -> list[int]:
         async with (
-            Softphone("a", tone_hz=600, host="127.0.72.1", port=45060) as a,
-            Softphone("b", tone_hz=1000, host="127.0.72.2", port=45060) as b,
+            Softphone("a", tone_hz=600, host="127.0.72.1", port=5070) as a,
+            Softphone("b", tone_hz=1000, host="127.0.72.2", port=5070) as b,
         ):
             await b.behave(Answer(after_s=0.0))
             call = await a.dial(b.uri)
