@@ -12,11 +12,13 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from datetime import datetime, timedelta
+from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.checks import load_all_checks
@@ -172,6 +174,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Bear
         yield running
 
 
+@pytest.fixture(scope="module")
+def session() -> Iterator[requests.Session]:
+    """Keeps the connection, which else takes as long as the request, and does not look for a proxy for each.
+
+    It adds nothing to what a case says.
+    """
+    with requests.Session() as made:
+        made.trust_env = False
+        made.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        made.headers.clear()
+        yield made
+
+
 def any_match(case: Any) -> dict[str, str]:
     """Return If-Match for whatever is there, where a case has an ETag: a made-up one would let no change through."""
     sent = str((case.headers or {}).get("If-Match", ""))
@@ -211,7 +226,9 @@ OPERATIONS = {operation.label: operation for path in DOCUMENT["paths"] for opera
 
 
 @pytest.mark.parametrize("label", OPERATIONS)
-def test_no_answer_is_a_failure_and_each_fits_its_description(label: str, server: tuple[str, Bearers]) -> None:
+def test_no_answer_is_a_failure_and_each_fits_its_description(
+    label: str, server: tuple[str, Bearers], session: requests.Session
+) -> None:
     # Not schema.parametrize(): it thinks up all cases of all operations while files are collected, which takes longer
     # than to ask them, and every test process of a run collects every file.
     load_all_checks()
@@ -222,7 +239,7 @@ def test_no_answer_is_a_failure_and_each_fits_its_description(label: str, server
         given_kwargs={},
         feedback=FeedbackSources(),
     )
-    cases(server=server)
+    cases(server=server, session=session)
 
 
 @settings(
@@ -233,7 +250,7 @@ def test_no_answer_is_a_failure_and_each_fits_its_description(label: str, server
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=list(HealthCheck),
 )
-def ask(case: Any, server: tuple[str, Bearers]) -> None:
+def ask(case: Any, server: tuple[str, Bearers], session: requests.Session) -> None:
     """Ask what a case says, as one who may. Fails where the answer is a failure or does not fit the description."""
     base, bearers = server
     right = case.operation.definition.raw["x-right"]
@@ -246,4 +263,4 @@ def ask(case: Any, server: tuple[str, Bearers]) -> None:
         # It holds each event against what OpenAPI 3.1 can only say of the whole text.
         excluded.append(response_schema_conformance)
     headers = {"Authorization": f"Bearer {token}", **any_match(case)}
-    case.call_and_validate(base_url=base, headers=headers, excluded_checks=excluded)
+    case.call_and_validate(base_url=base, session=session, headers=headers, excluded_checks=excluded)

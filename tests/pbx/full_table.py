@@ -36,7 +36,7 @@ HARMLESS: Final[Document] = {
                 "notices": [
                     {"key": "qqsystem", "channel": "webhook", "url": "https://qqsystem.example/112"},
                     {"key": "qqmail", "channel": "email", "address": "qqmail@agency.example"},
-                    {"key": "qqvillage", "channel": "phone", "trunk": "qqtelco", "number": "0341900004"},
+                    {"key": "qqvillage", "channel": "phone", "trunk": "qqtelco", "number": "0341900006"},
                 ],
             }
         ],

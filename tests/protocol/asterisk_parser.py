@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 ARGV = 128
 AGI_BUFFER = 8192
 AMI_LINE = 1024
@@ -16,10 +18,11 @@ def agi_commands(stream: bytes) -> list[list[bytes]]:
     *lines, rest = stream.split(b"\n")
     if rest or any(len(line) + 1 >= AGI_BUFFER for line in lines):
         raise Overflow
-    return [agi_words(line) for line in lines]
+    return [list(agi_words(line)) for line in lines]
 
 
-def agi_words(line: bytes) -> list[bytes]:
+@lru_cache(maxsize=64)
+def agi_words(line: bytes) -> tuple[bytes, ...]:
     """Return the words of one line: quotes toggle, a backslash takes the next character literally."""
     words: list[bytearray] = []
     quoted = escaped = False
@@ -43,7 +46,7 @@ def agi_words(line: bytes) -> list[bytes]:
             escaped = False
     if len(words) >= ARGV:
         raise Overflow
-    return [bytes(word) for word in words]
+    return tuple(bytes(word) for word in words)
 
 
 def ami_actions(stream: bytes) -> list[list[str]]:

@@ -22,6 +22,7 @@ def renamed(document: Document) -> None:
 
 OLD, NEW = small(), small(renamed)
 GONE = {c.file for c in needed(OLD)} - {c.file for c in needed(NEW)}
+CLIP = audio.wav_bytes(audio.tone((440.0,), 0.2, 0.01))
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def out(tmp_path: Path) -> Path:
     for table in (OLD, NEW):
         for clip in needed(table):
             (tmp_path / clip.file).parent.mkdir(exist_ok=True)
-            (tmp_path / clip.file).write_bytes(audio.wav_bytes(audio.tone((440.0,), 0.2, 0.01)))
+            (tmp_path / clip.file).write_bytes(CLIP)
     return tmp_path
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from click.testing import Result
+from sqlalchemy.engine import make_url
 from typer.testing import CliRunner
 
 from callrouter import settings as all_settings
@@ -23,7 +25,7 @@ from callrouter.publishing.exporting import exported
 from callrouter.publishing.importing import TableError, read_table
 from callrouter.resources import resource
 from callrouter.routing.table import RoutingTable
-from callrouter.storage.revisions import migrate
+from tests.databases import migrated_sqlite  # noqa: F401 - a fixture
 from tests.unit.publishing.fakes import changed, table
 
 EXAMPLE = resource("examples") / "kab-malang.yaml"
@@ -78,13 +80,13 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, migrated_sqlite: Path) -> int:  # noqa: F811
     found = free_port()
     monkeypatch.setenv("CALLROUTER_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("CALLROUTER_API_PORT", str(found))
     monkeypatch.setenv("CALLROUTER_LOG_LEVEL", "ERROR")
     (tmp_path / "state").mkdir()
-    migrate(all_settings.load().database)
+    shutil.copy(migrated_sqlite, make_url(all_settings.load().database).database or "")
     return found
 
 
