@@ -112,8 +112,7 @@ class Call:
     def dials(self, at: float) -> bytes:
         """Return the event of the agency's leg."""
         other = {f"Dest{key}": text for key, text in self._of_callee(state="0")}
-        context, exten = v.DIAL_STEP
-        told = dict(self._of_caller(context, exten)) | other
+        told = dict(self._of_caller(v.STEPS, v.DIAL + self.choice)) | other
         return _event("DialBegin", "call", at, [*told.items(), ("DialString", self._dial[1].removeprefix("PJSIP/"))])
 
     def talks(self, at: float) -> bytes:

@@ -1,8 +1,10 @@
-"""What a caller chose, asked of the PBX when his call has gone on by it.
+"""What a caller chose, where the PBX does not tell it of itself.
 
-The dialplan tells it of itself (CRChoice), but not where a plan begins with a dial, as nearly all do: an event that
-is written out for its listeners just when the INVITE is to go keeps that INVITE back (docs/bench-missed.md). A few
-callers are asked for together, soon after their ring has begun.
+It does so (CRChoice), but not where a plan begins with a dial, as nearly all do: an event that is written out for its
+listeners just when the INVITE is to go keeps that INVITE back (docs/bench-missed.md). There the extension that dials
+is called after the choice, so the PBX's own DialBegin names it, and what it means follows from what was handed over.
+Where that is not known (we were started meanwhile, nobody could be dialled) the PBX is asked for the caller's
+variables.
 """
 
 from __future__ import annotations
@@ -16,12 +18,13 @@ import structlog
 
 from callrouter.asterisk import variables as v
 from callrouter.asterisk.ami import AmiAnswer, AmiEvent, AmiRefused, AmiUnavailable
+from callrouter.asterisk.handed import Handed
 from callrouter.asterisk.living import NOTHING
 
 log = structlog.get_logger(__name__)
 
 TOGETHER_S: Final = 0.05
-"""So long those who are asked for are gathered: the answer wakes the PBX and us, once for all of them."""
+"""So long those who are asked for are gathered: a question wakes the PBX and us, once for all of them."""
 AT_ONCE: Final = 20
 MAX_ASKED: Final = 2_000
 """For more nothing is asked, and nobody is told before their end what they chose."""
@@ -59,10 +62,11 @@ class Hands(Protocol):
 
 
 class Choices:
-    """Asks for them."""
+    """Knows or asks for them. handed: what the calls were handed"""
 
-    def __init__(self, hands: Hands) -> None:
+    def __init__(self, hands: Hands, handed: Handed) -> None:
         self._hands = hands
+        self._handed = handed
         self._wanted: dict[UUID, str] = {}
         self._some = asyncio.Event()
         self.left_out = 0
@@ -71,6 +75,15 @@ class Choices:
     def __len__(self) -> int:
         """How many are still to be asked for."""
         return len(self._wanted)
+
+    def known(self, call: UUID, choice: str, language: str) -> Mapping[str, str] | None:
+        """Return what that choice means, under the names of the dialplan's event; None: it has to be asked for."""
+        return self._handed.chosen(call, choice, language)
+
+    def over(self, call: UUID) -> None:
+        """The call has ended, or was told of in another way: nothing of it is to be known any more."""
+        self._handed.forget(call)
+        self._wanted.pop(call, None)
 
     def ask(self, call: UUID, channel: str) -> None:
         """Ask soon for what the caller on this channel chose."""

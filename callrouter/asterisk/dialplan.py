@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Final
 from uuid import UUID
@@ -33,11 +33,19 @@ ARRIVAL: Final = 7
 """Arguments that tell of a call. One more tells of its INVITE, if the PBX was started with a dialplan that has it."""
 
 
-class Dialplan:
-    """Implements callrouter.calls.ports.DialplanTalk over one AGI session."""
+def _nobody_asks(_given: HandOver, _suspicion: int) -> None:
+    """For a line of which nobody wants to know later."""
 
-    def __init__(self, line: Line) -> None:
+
+class Dialplan:
+    """Implements callrouter.calls.ports.DialplanTalk over one AGI session.
+
+    handed: told what the PBX has now, and the caller's suspicion
+    """
+
+    def __init__(self, line: Line, handed: Callable[[HandOver, int], None] = _nobody_asks) -> None:
         self._line = line
+        self._handed = handed
 
     async def hand_over(self, given: HandOver, suspicion: int = 0) -> None:
         """Set everything as variables of the channel, and last the word that it is all there."""
@@ -47,6 +55,7 @@ class Dialplan:
         except ValueError as error:
             raise LineFailed(str(error)) from error
         await self._line.set_variables({**score, **values})
+        self._handed(given, suspicion)
 
 
 @lru_cache(maxsize=_KEPT)

@@ -116,8 +116,10 @@ CONTEXTS: Final = (
     "callrouter-sentinel",
 )
 
-DIAL_STEP: Final = ("callrouter-step", "dial")
-"""Context and extension of a plan's step that rings an agency: its DialBegin is the first that is told of it."""
+STEPS: Final = "callrouter-step"
+"""The context of a plan's steps."""
+DIAL: Final = "dial"
+"""What the extension of the step that rings an agency begins with; behind it stands what the caller chose."""
 
 EVENT_STAGE: Final = "CRStage"
 EVENT_CHOICE: Final = "CRChoice"

@@ -44,12 +44,34 @@ def _nobody_asks(_operator: str) -> None:
     """For a watch whose owner keeps no duty."""
 
 
-def _nobody_is_asked(_call: UUID, _channel: str) -> None:
-    """For a watch that is told of every choice."""
-
-
 def _nobody_phones(_operator: str, _act: Act, _at: int) -> None:
     """For a watch whose owner keeps no duty."""
+
+
+class Choosing(Protocol):
+    """Knows what callers chose of whom the PBX did not tell it. Must return at once."""
+
+    def known(self, call: UUID, choice: str, language: str) -> Mapping[str, str] | None:
+        """Return what that choice means, as the event of a choice tells it; None: it has to be asked for."""
+
+    def ask(self, call: UUID, channel: str) -> None:
+        """Ask for it; `Watch.learned` takes the answer."""
+
+    def over(self, call: UUID) -> None:
+        """Nothing of this call is to be known any more."""
+
+
+class Told:
+    """For a watch that is told of every choice."""
+
+    def known(self, _call: UUID, _choice: str, _language: str) -> None:
+        """Know nothing."""
+
+    def ask(self, _call: UUID, _channel: str) -> None:
+        """Ask nobody."""
+
+    def over(self, _call: UUID) -> None:
+        """Keep nothing."""
 
 
 class Located(Protocol):
@@ -69,7 +91,7 @@ class Watch:
     answered: told an operator's key when he took a call
     least_ring_ms: a ring that was shorter was not his to miss
     phoned:   told what an operator did with a feature code, and when (µs UTC)
-    ask:      asks the PBX what the caller on this channel chose; `learned` takes the answer
+    choices:  knows what callers chose of whom the PBX does not tell it
     """
 
     def __init__(
@@ -85,9 +107,9 @@ class Watch:
         least_ring_ms: float = 0,
         phoned: Callable[[str, Act, int], None] = _nobody_phones,
         *,
-        ask: Callable[[UUID, str], None] = _nobody_is_asked,
+        choices: Choosing | None = None,
     ) -> None:
-        self._ask = ask
+        self._choices = Told() if choices is None else choices
         self._least_ring_ms = least_ring_ms
         self._phoned = phoned
         self._board = board
@@ -136,14 +158,16 @@ class Watch:
 
     def _dials(self, fields: dict[str, str]) -> None:
         link, leg = fields["DestLinkedid"], fields["DestChannel"]
-        ours = (fields.get("Context"), fields.get("Exten")) == v.DIAL_STEP
+        step = fields.get("Exten", "") if fields.get("Context") == v.STEPS else ""
+        ours = step.startswith(v.DIAL)
         call = self._board.rings(link, leg, endpoint_of(leg), caller=fields["Channel"] if ours else "")
-        if ours and call is not None:
-            self._wonder(call, fields["Channel"])
-
-    def _wonder(self, call: UUID, channel: str) -> None:
-        if self._board.wonders(call):
-            self._ask(call, channel)
+        if not ours or call is None or not self._board.wonders(call):
+            return
+        known = self._choices.known(call, step.removeprefix(v.DIAL), fields.get("Language", ""))
+        if known is None:
+            self._choices.ask(call, fields["Channel"])
+        else:
+            self.learned(call, known)
 
     def _ours(self, fields: dict[str, str]) -> None:
         if fields.get("UserEvent") == v.EVENT_DUTY:
@@ -156,10 +180,12 @@ class Watch:
         match fields["UserEvent"]:
             case v.EVENT_STAGE:
                 self._board.moved(_seen(call, fields))
-                self._wonder(call, fields["Channel"])
+                if self._board.wonders(call):
+                    self._choices.ask(call, fields["Channel"])
             case v.EVENT_CHOICE:
                 if fields["Path"] == "service":
                     self._chosen(_choice(call, fields, decoded(fields["Plan"])))
+                self._choices.over(call)
                 self._board.chose(call, fields.get("Category", ""), cannot_speak=fields.get("Speechless") == "yes")
                 self._note(call, fields)
             case v.EVENT_HUMAN:
@@ -170,11 +196,12 @@ class Watch:
                 self.failsafe_calls += 1
                 log.error("call.served_by_failsafe", call=str(call))
             case v.EVENT_DOORBELL:
+                self._choices.over(call)
                 self._board.ended(call)
                 self._doorbell()
 
     def learned(self, call: UUID, fields: Mapping[str, str]) -> None:
-        """Take what was asked for (asking.VARIABLES). Raises KeyError, ValueError where it cannot be understood."""
+        """Take what a caller chose (asking.VARIABLES). Raises KeyError, ValueError where it cannot be understood."""
         if fields["Path"] == "service":
             self._chosen(_choice(call, fields, fields["Plan"]))
         speechless = fields.get("Speechless") == "yes"

@@ -18,6 +18,7 @@ from callrouter.asterisk.ami import AmiEvent, AmiRefused, AmiUnavailable
 from callrouter.asterisk.asking import MAX_ASKED, Choices
 from callrouter.asterisk.clockhelp import ClockHelp, Waits
 from callrouter.asterisk.dialplan import Dialplan, arrival, invite_with_location
+from callrouter.asterisk.handed import MAX_KEPT, Handed
 from callrouter.asterisk.living import living_calls
 from callrouter.asterisk.locations import Locations
 from callrouter.asterisk.pbx_secrets import PbxSecrets
@@ -97,7 +98,8 @@ class Calls(Group):
             supervision.banners.applied,
         )
         self._came = supervision.came
-        self.choices = Choices(links.hands)
+        self.handed = Handed()
+        self.choices = Choices(links.hands, self.handed)
         self.watch = Watch(
             self.board,
             records.writer,
@@ -109,7 +111,7 @@ class Calls(Group):
             duty.answered,
             RING_WHOLE * settings.timers.member_ring_s * 1000,
             duty.seen_by_phone,
-            ask=self.choices.ask,
+            choices=self.choices,
         )
         self.clock_help = ClockHelp(links.hands, lambda: _endpoints(in_force), _waits(settings))
         links.clock_steps.follow(lambda step: self.clock_help.on_step(step.after, step.by))
@@ -177,6 +179,7 @@ class Calls(Group):
         metrics.counter(
             "choices_not_asked", "Callers' choices that were not asked for: too many.", lambda: self.choices.left_out
         )
+        metrics.bound("handed_over", lambda: len(self.handed), MAX_KEPT)
         metrics.bound("choices", lambda: len(self.choices), MAX_ASKED)
         metrics.bound("sessions", lambda: self.agi.counters.open, self._settings.max_sessions)
         metrics.bound("board", lambda: len(self.board), MAX_CALLS)
@@ -208,7 +211,8 @@ class Calls(Group):
         invite = invite_with_location(session.args)
         located = self._locations.of(came.trunk, invite) if invite else None
         begun = time.perf_counter()
-        if await self.sessions.serve(came, Dialplan(session), located) is Exit.HANDED_OVER:
+        dialplan = Dialplan(session, partial(self.handed.note, came))
+        if await self.sessions.serve(came, dialplan, located) is Exit.HANDED_OVER:
             self._metrics.consulted.observe(time.perf_counter() - begun)
 
     async def _rehearse(self, session: AgiSession) -> None:

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from callrouter.asterisk import asking
 from callrouter.asterisk.ami import AmiAnswer, AmiRefused, AmiUnavailable
 from callrouter.asterisk.asking import MAX_ASKED, VARIABLES, Choices
+from callrouter.asterisk.handed import Handed
 from demo.softphone import NET_S
 from tests.unit.asterisk.given import answer, event
 from tests.unit.calls.given import CALL, OTHER
@@ -66,7 +67,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_answer_is_told_under_the_names_of_the_dialplans_event_and_what_is_not_set_is_empty() -> None:
     hands = Hands()
     hands.channels[CHANNEL] = {"CR_CALL": str(CALL), "CR_CHOICE": "13", "CR_PLAN": "plan,7,a,1,fire,x!dial,y=z"}
-    choices = Choices(hands)
+    choices = Choices(hands, Handed())
     choices.ask(CALL, CHANNEL)
     found = (await learned(hands, choices, 1))[CALL]
     assert found == dict.fromkeys(VARIABLES.values(), "") | {
@@ -80,7 +81,7 @@ async def test_answer_is_told_under_the_names_of_the_dialplans_event_and_what_is
 async def test_channel_that_has_another_call_by_now_tells_nothing_of_the_one_before() -> None:
     hands = Hands()
     hands.channels = {"a": {"CR_CALL": str(OTHER)}, "b": {"CR_CALL": str(CALL)}}
-    choices = Choices(hands)
+    choices = Choices(hands, Handed())
     choices.ask(uuid4(), "a")
     choices.ask(CALL, "b")
     assert set(await learned(hands, choices, 1)) == {CALL}
@@ -93,7 +94,7 @@ async def test_who_cannot_be_asked_for_keeps_nobody_else_from_being(error: Excep
     hands.channels = {"b": {"CR_CALL": str(CALL), "CR_CHOICE": "1"}, "c": {"CR_CALL": str(OTHER)}}
     hands.channels["c"]["CR_CHOICE"] = "no such"
     hands.fails = {"a": error}
-    choices = Choices(hands)
+    choices = Choices(hands, Handed())
     for call, channel in ((uuid4(), "a"), (OTHER, "c"), (CALL, "b")):
         choices.ask(call, channel)
     with capture_logs() as lines:
@@ -102,7 +103,18 @@ async def test_who_cannot_be_asked_for_keeps_nobody_else_from_being(error: Excep
 
 
 async def test_more_than_the_bound_are_counted_and_not_asked_for() -> None:
-    choices = Choices(Hands())
+    choices = Choices(Hands(), Handed())
     for _ in range(MAX_ASKED + 3):
         choices.ask(uuid4(), CHANNEL)
     assert (len(choices), choices.left_out) == (MAX_ASKED, 3)
+
+
+async def test_call_that_is_over_is_not_asked_for() -> None:
+    hands = Hands()
+    choices = Choices(hands, Handed())
+    hands.channels = {"b": {"CR_CALL": str(OTHER)}}
+    choices.ask(CALL, "a")
+    choices.ask(OTHER, "b")
+    choices.over(CALL)
+    await learned(hands, choices, 1)
+    assert hands.asked == ["b"]

@@ -49,7 +49,10 @@ class Rig:
     freed: list[str] = field(default_factory=list)
     told: list[tuple[str, str]] = field(default_factory=list)
     """Operators that let it ring, and that took a call."""
+    handed: dict[str, dict[str, str]] = field(default_factory=dict)
+    """What is known of each choice in each language without asking for it."""
     asked: list[tuple[UUID, str]] = field(default_factory=list)
+    forgotten: list[UUID] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Build the watch."""
@@ -64,8 +67,20 @@ class Rig:
             self.freed.append,
             missed=lambda operator: self.told.append(("missed", operator)),
             answered=lambda operator: self.told.append(("answered", operator)),
-            ask=lambda call, channel: self.asked.append((call, channel)),
+            choices=self,
         )
+
+    def known(self, _call: UUID, choice: str, language: str) -> dict[str, str] | None:
+        """Look it up."""
+        return self.handed.get(f"{choice} {language}")
+
+    def ask(self, call: UUID, channel: str) -> None:
+        """Note who is asked for."""
+        self.asked.append((call, channel))
+
+    def over(self, call: UUID) -> None:
+        """Note who is not."""
+        self.forgotten.append(call)
 
     def take(self, *events: AmiEvent) -> None:
         """Hand on events in order."""
@@ -108,8 +123,8 @@ def without(given: AmiEvent, name: str) -> AmiEvent:
 def rings(channel: str = LEG, **changed: str) -> AmiEvent:
     """Return what the PBX tells when a plan's dial step rings somebody."""
     fields = {
-        "Channel": CALLER, "Linkedid": "l1", "Context": "callrouter-step", "Exten": "dial", "DestChannel": channel,
-        "DestLinkedid": "l1",
+        "Channel": CALLER, "Linkedid": "l1", "Context": "callrouter-step", "Exten": "dial1", "Language": "id",
+        "DestChannel": channel, "DestLinkedid": "l1",
     }  # fmt: skip
     return event("DialBegin", **(fields | changed))
 
@@ -162,6 +177,17 @@ def test_caller_who_chose_nothing_is_noted_with_what_he_did() -> None:
     (note,) = rig.notes.taken
     assert isinstance(note, CallRouted)
     assert (note.facts.category, note.facts.choice, note.route) == (None, Choice.SILENT, "")
+
+
+def test_choice_is_known_by_the_extension_that_dials_and_what_was_handed_over() -> None:
+    rig = Rig(handed={"1 en": KNOWN | {"Lang": "en"}})
+    rig.take(stage("opened"), stage("menu"), rings(Language="en"), stage("operator"))
+    assert (rig.only.stage, rig.only.category, rig.only.language, rig.asked) == (Stage.OPERATOR, "fire", "id", [])
+    (note,) = rig.notes.taken
+    assert isinstance(note, CallRouted)
+    assert (note.version, note.plan_text, note.facts.language) == (7, PLAN_TEXT, Language.EN)
+    rig.take(rings(Language="en"), user("CRDoorbell"))
+    assert (len(rig.notes.taken), rig.forgotten) == (1, [CALL])
 
 
 def test_choice_is_asked_for_once_where_the_call_goes_on_by_it_and_nobody_told_it() -> None:

@@ -54,8 +54,17 @@ class Watched:
             self.chosen.append,
             self.ring,
             lambda _channel: None,
-            ask=lambda call, channel: self.asked.append((call, channel)),
+            choices=self,
         )
+
+    def known(self, _call: UUID, choice: str, language: str) -> None:
+        assert (choice, language) == ("1", "id")
+
+    def ask(self, call: UUID, channel: str) -> None:
+        self.asked.append((call, channel))
+
+    def over(self, _call: UUID) -> None:
+        pass
 
     def ring(self) -> None:
         self.rung += 1
