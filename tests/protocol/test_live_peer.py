@@ -39,7 +39,7 @@ async def test_a_scripted_pbx_and_a_service_understand_each_other(tmp_path: Path
         assert (ended["up"], ended["failed"], ended["refused"]) == (0, [], {})
         await _until(lambda: _shown(heard, Step.GONE) == CALLS)
         found = lateness((told := (await centre.peer("told"))["told"]), heard.steps)
-        assert (len(told), found.lost, heard.why) == (7 * CALLS, 0, "")
+        assert (len(told), found.lost, heard.why) == (len(Step) * CALLS, 0, "")
         incidents = [await centre.incident_of(number) for number in heard.numbers]
     assert {(one["category"], one["outcome"], one["calls"][0]["path"]) for one in incidents} == {
         (CATEGORY, "talked", "service")
