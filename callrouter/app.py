@@ -82,6 +82,7 @@ class Service:
             signalling.locations,
             judging,
             supervision,
+            unsure=desk.unsure,
             metrics=metrics,
         )
         readiness = self._readiness = Readiness(

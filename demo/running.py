@@ -26,8 +26,9 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
         def end() -> None:
             nonlocal told
+            if not told:  # who is told twice, by make and with his whole group, ends once
+                task.cancel()
             told = True
-            task.cancel()
 
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
         return await main

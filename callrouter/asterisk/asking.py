@@ -45,8 +45,12 @@ VARIABLES: Final = {
     "CR_ROUTE": "Route",
     "CR_PASSED": "By",
     "CR_PLAN": "Plan",
+    "CR_CHOSEN": "At",
 }
-"""What is asked for, and what the dialplan's own event calls it. The plan is no code here, but its text."""
+"""What is asked for, and what the dialplan's own event calls it, but for when he chose, which that does not tell. The
+plan is no code here, but its text."""
+CUT: Final = 511
+"""So much of a variable the answer holds (manager.c, generate_status): what is so long may be a part."""
 _ASKED: Final = ",".join(VARIABLES)
 
 Take = Callable[[UUID, Mapping[str, str]], None]
@@ -68,6 +72,7 @@ class Choices:
         self._hands = hands
         self._handed = handed
         self._wanted: dict[UUID, str] = {}
+        self._asked: set[UUID] = set()
         self._some = asyncio.Event()
         self.left_out = 0
         """How many were not asked for, being too many at once."""
@@ -84,6 +89,7 @@ class Choices:
         """The call has ended, or was told of in another way: nothing of it is to be known any more."""
         self._handed.forget(call)
         self._wanted.pop(call, None)
+        self._asked.discard(call)
 
     def ask(self, call: UUID, channel: str) -> None:
         """Ask soon for what the caller on this channel chose."""
@@ -104,10 +110,11 @@ class Choices:
             self._some.clear()
 
     async def _one(self, call: UUID, channel: str, take: Take) -> None:
+        self._asked.add(call)
         try:
             status = await self._hands.action("Status", listing="StatusComplete", Channel=channel, Variables=_ASKED)
             for known in map(known_of, status.events):
-                if known.get("Call") == str(call):
+                if known.get("Call") == str(call) and call in self._asked and not any(map(_cut, known.values())):
                     take(call, known)
         except (AmiUnavailable, AmiRefused) as error:
             # He has hung up, or the link is down: his record tells it when he has gone.
@@ -115,9 +122,15 @@ class Choices:
         except Exception:
             # One call that cannot be understood must not keep the others from being.
             log.exception("call.choice_not_understood", call=str(call))
+        finally:
+            self._asked.discard(call)
 
 
 def known_of(event: AmiEvent) -> dict[str, str]:
     """Return what a channel's answer to Status with VARIABLES tells, under the names of the dialplan's event."""
     told = (text.partition("=") for text in event.all("Variable"))
     return {VARIABLES[name]: "" if value in NOTHING else value for name, _, value in told if name in VARIABLES}
+
+
+def _cut(value: str) -> bool:
+    return len(value.encode()) >= CUT

@@ -136,6 +136,11 @@ class Contacts:
         """Logins that are kept."""
         return len(self._kept.logins)
 
+    @property
+    def unsure(self) -> bool:
+        """Whether it is still to be looked what a PBX has lost that was logged in to."""
+        return self._unsure
+
     def heard(self, event: AmiEvent) -> None:
         """Take one event of `hands`; others than ContactStatus are not looked at."""
         if event.name != "ContactStatus" or (who := event.fields.get("AOR", "")) not in self._operators():

@@ -41,20 +41,29 @@ class Dialplan:
     """Implements callrouter.calls.ports.DialplanTalk over one AGI session.
 
     handed: told what the PBX has now, and the caller's suspicion
+    unsure: whether the PBX is still to be told who can be rung
     """
 
-    def __init__(self, line: Line, handed: Callable[[HandOver, int], None] = _nobody_asks) -> None:
+    def __init__(
+        self,
+        line: Line,
+        handed: Callable[[HandOver, int], None] = _nobody_asks,
+        unsure: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._line = line
         self._handed = handed
+        self._unsure = unsure
 
     async def hand_over(self, given: HandOver, suspicion: int = 0) -> None:
         """Set everything as variables of the channel, and last the word that it is all there."""
-        score = {v.SUSPICION: str(suspicion)} if suspicion else {}
+        of_his = {v.SUSPICION: str(suspicion)} if suspicion else {}
+        if self._unsure():
+            of_his[v.UNSURE] = "yes"
         try:
             values = _commands(given)
         except ValueError as error:
             raise LineFailed(str(error)) from error
-        await self._line.set_variables({**score, **values})
+        await self._line.set_variables({**of_his, **values})
         self._handed(given, suspicion)
 
 

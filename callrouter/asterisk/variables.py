@@ -15,6 +15,8 @@ SUSPICION: Final = "CR_SUSPICION"
 """The caller's score, 0 to 100; unset: 0."""
 SPEECHLESS: Final = "CR_SPEECHLESS"
 """``yes``: the caller pressed 1 because he cannot speak; it stays so, whoever he is passed on to."""
+UNSURE: Final = "CR_UNSURE"
+"""``yes``: the PBX has not been told yet who is on duty and where their telephones are, but will be."""
 READY: Final = "CR_READY"
 """Set last, to ``yes``: without it the dialplan takes nothing of what was handed over, and runs its failsafe."""
 CATEGORY: Final = "CR_CATEGORY"
@@ -77,6 +79,7 @@ CONTEXTS: Final = (
     "callrouter-banner",
     "callrouter-plan",
     "callrouter-step",
+    "callrouter-unsure",
     "callrouter-everybody",
     "callrouter-queue-exit",
     "callrouter-attempt",

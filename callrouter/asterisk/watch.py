@@ -222,6 +222,8 @@ class Watch:
             for linkedid, channels in ringing_legs(status).items()
         }
         found = self._board.reset((seen for event in status.events if (seen := self._known(event))), legs)
+        for seen in found.gone:
+            self._choices.over(seen.call)
         if found:
             log.info(
                 "board.reconciled",
@@ -278,6 +280,7 @@ def _choice(call: UUID, fields: Mapping[str, str], plan_text: str) -> Chosen:
         away=away_of(fields.get("Away", "")),
         suspicion=int(fields.get("Suspicion") or 0),
         posture=Posture(fields.get("Posture") or Posture.GREEN),
+        at=microseconds(at) if (at := fields.get("At", "")) else None,
     )
 
 

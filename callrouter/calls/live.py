@@ -19,6 +19,7 @@ class Stage(StrEnum):
     OPENED = "opened"
     MENU = "menu"
     PLAN = "plan"
+    """What he chose is being begun: seen of plans that do not begin with an agency's ring."""
     AGENCY = "agency"
     """An agency's contact rings."""
     OPERATOR = "operator"

@@ -95,6 +95,7 @@ class Chosen:
 
     choice: the digits, operator, silent, cannot_speak, wrong or none; plan_text as it was handed over
     area, away, suspicion, posture: as they were handed over
+    at: when he chose (µs UTC), where that was told; None: just now
     """
 
     call: UUID
@@ -110,6 +111,7 @@ class Chosen:
     away: tuple[str, ...] = ()
     suspicion: int = 0
     posture: Posture = Posture.GREEN
+    at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,7 +163,14 @@ class Sessions:
             posture=chosen.posture,
         )
         self._writer.put(
-            CallRouted(chosen.call, self._clock.now_us(), facts, chosen.route, chosen.version, chosen.plan_text)
+            CallRouted(
+                chosen.call,
+                self._clock.now_us() if chosen.at is None else chosen.at,
+                facts,
+                chosen.route,
+                chosen.version,
+                chosen.plan_text,
+            )
         )
         log.info(
             "call.routed",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Final
@@ -68,9 +68,11 @@ class Calls(Group):
         judging: Judging,
         supervision: Supervision,
         *,
+        unsure: Callable[[], bool],
         metrics: Metrics,
     ) -> None:
         self._settings = settings
+        self._unsure = unsure
         self._links = links
         self._locations = locations
         self._metrics = metrics
@@ -211,7 +213,7 @@ class Calls(Group):
         invite = invite_with_location(session.args)
         located = self._locations.of(came.trunk, invite) if invite else None
         begun = time.perf_counter()
-        dialplan = Dialplan(session, partial(self.handed.note, came))
+        dialplan = Dialplan(session, partial(self.handed.note, came), self._unsure)
         if await self.sessions.serve(came, dialplan, located) is Exit.HANDED_OVER:
             self._metrics.consulted.observe(time.perf_counter() - begun)
 

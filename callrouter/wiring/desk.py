@@ -39,7 +39,7 @@ class Desk(Group):
         self._in_force = in_force
         self._sip = own_address(settings.sip_host), settings.sip_port
         file = settings.state.resolve() / "telephones.json"
-        self._keeper = links.keeper
+        self._keeper, self._hands = links.keeper, links.hands
         self.contacts = Contacts(file, links.keeper, self._may_log_in, self._register, lambda: links.hands.connected)
 
     @property
@@ -52,6 +52,10 @@ class Desk(Group):
         """What the REST surface works on."""
         of = self.managed
         return Management(of.publishing, of.secrets, of.duty, of.tokens, of.audit)
+
+    def unsure(self) -> bool:
+        """Return whether the PBX is still to be told who is on duty and where their telephones are."""
+        return not (self._hands.connected and self._keeper.connected) or self.contacts.unsure
 
     async def open(self) -> None:
         """Read what is kept. Raises StorageUnavailable, OperatorError."""

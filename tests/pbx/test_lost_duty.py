@@ -163,6 +163,23 @@ async def test_lost_login_is_put_back_by_a_service_that_was_down_when_it_was_los
     await serves_by(desk, "081355550004")
 
 
+async def test_caller_who_comes_before_the_pbx_is_told_where_the_telephones_are_is_given_an_operator(
+    desk: Desk,
+) -> None:
+    for n in range(3):
+        await killed_and_back(desk)
+        desk.op1.forget()
+        call = await desk.caller.dial(desk.centre.number, user=f"08135555010{n}")
+        await call.until_answered()
+        await call.until_hears_speech()
+        await call.digits("0")
+        await talk(call, await desk.op1.until_incoming(), CALLER, OP1)
+        await desk.settle()
+        attempts = (await desk.centre.incident_of(f"08135555010{n}"))["calls"][0]["attempts"]
+        assert [(one["label"], one["result"]) for one in attempts] == [("operators", "talked")]
+        await until(lambda: kept(desk) == {"op1"})
+
+
 async def test_pbx_whose_database_is_garbage_starts_and_rings_the_operators(desk: Desk) -> None:
     await killed_and_back(desk, lost="garbage" * 1000)
     assert (desk.centre.settings.pbx_dir / "var" / "astdb.sqlite3.broken").read_text().startswith("garbage")

@@ -21,7 +21,7 @@ async def main():
         print("begun", flush=True)
         await asyncio.Event().wait()
     finally:
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.2)
         pathlib.Path(sys.argv[1]).write_text("ended")
 
 run(main())
@@ -34,6 +34,7 @@ def test_sigterm_ends_it_by_way_of_what_it_does_at_its_end(tmp_path: Path) -> No
         assert process.stdout is not None
         assert process.stdout.readline() == "begun\n"
         process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)  # by make, and with the whole group
         assert process.wait(NET_S) == ENDED
     assert mark.read_text() == "ended"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from callrouter.asterisk import asking
 from callrouter.asterisk.ami import AmiAnswer, AmiRefused, AmiUnavailable
-from callrouter.asterisk.asking import MAX_ASKED, VARIABLES, Choices
+from callrouter.asterisk.asking import CUT, MAX_ASKED, VARIABLES, Choices
 from callrouter.asterisk.handed import Handed
 from demo.softphone import NET_S
 from tests.unit.asterisk.given import answer, event
@@ -28,11 +28,13 @@ class Hands:
         self.channels: dict[str, dict[str, str]] = {}
         self.fails: dict[str, Exception] = {}
         self.asked: list[str] = []
+        self.meanwhile: Callable[[], None] = lambda: None
 
     async def action(self, name: str, **fields: Any) -> AmiAnswer:
         assert (name, fields["listing"], fields["Variables"]) == ("Status", "StatusComplete", ",".join(VARIABLES))
         self.asked.append(fields["Channel"])
         await asyncio.sleep(0)
+        self.meanwhile()
         if error := self.fails.get(fields["Channel"]):
             raise error
         held = self.channels[fields["Channel"]]
@@ -118,3 +120,26 @@ async def test_call_that_is_over_is_not_asked_for() -> None:
     choices.over(CALL)
     await learned(hands, choices, 1)
     assert hands.asked == ["b"]
+
+
+async def test_answer_that_may_be_cut_is_left_to_the_calls_record() -> None:
+    hands = Hands()
+    hands.channels = {
+        "a": {"CR_CALL": str(CALL), "CR_PLAN": "p" * CUT},
+        "b": {"CR_CALL": str(OTHER), "CR_PLAN": "p" * (CUT - 1)},
+    }
+    choices = Choices(hands, Handed())
+    choices.ask(CALL, "a")
+    choices.ask(OTHER, "b")
+    assert set(await learned(hands, choices, 1)) == {OTHER}
+
+
+async def test_answer_that_comes_when_the_call_is_over_tells_nothing() -> None:
+    hands = Hands()
+    hands.channels = {"a": {"CR_CALL": str(CALL)}, "b": {"CR_CALL": str(OTHER)}}
+    choices = Choices(hands, Handed())
+    hands.meanwhile = lambda: choices.over(CALL)
+    choices.ask(CALL, "a")
+    choices.ask(OTHER, "b")
+    assert set(await learned(hands, choices, 1)) == {OTHER}
+    assert hands.asked == ["a", "b"]

@@ -311,3 +311,11 @@ def test_call_without_a_location_names_no_invite(said: tuple[str, ...]) -> None:
 
 def test_call_with_a_location_names_its_invite_whatever_its_call_id_is_made_of() -> None:
     assert invite_with_location((*SAID, sent('1:2%)"{x}@[::1]'))) == '1:2%)"{x}@[::1]'
+
+
+async def test_pbx_that_is_still_to_be_told_who_can_be_rung_is_told_so_with_the_plans() -> None:
+    line = Line()
+    await Dialplan(line, unsure=lambda: True).hand_over(given_to(NO_CHOICE, None))
+    found = set_by(line)
+    assert found["CR_UNSURE"] == "yes"
+    assert list(found)[-1] == "CR_READY"

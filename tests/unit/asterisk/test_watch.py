@@ -197,12 +197,20 @@ def test_choice_is_asked_for_once_where_the_call_goes_on_by_it_and_nobody_told_i
     rig.take(rings(), rings("PJSIP/trunk-bpbd-00000003"), stage("operator"))
     assert rig.asked == [(CALL, CALLER)]
     rig.take(stage("after"))
-    rig.watch.learned(CALL, KNOWN | {"Lang": "en", "Speechless": "yes"})
+    rig.watch.learned(CALL, KNOWN | {"Lang": "en", "Speechless": "yes", "At": at(7)})
     assert (rig.only.stage, rig.only.category, rig.only.language) == (Stage.AFTER, "fire", "en")
     assert rig.only.cannot_speak
     (note,) = rig.notes.taken
     assert isinstance(note, CallRouted)
     assert (note.call, note.route, note.version, note.plan_text) == (CALL, "fire", 7, PLAN_TEXT)
+    assert note.at == us(7), "when he chose, not when that was learned"
+
+
+def test_call_that_the_pbx_has_no_more_is_not_to_be_known() -> None:
+    rig = Rig()
+    rig.take(stage("menu"))
+    rig.watch.resynchronise(answer())
+    assert (rig.board.live(), rig.forgotten) == ([], [CALL])
 
 
 def test_choice_that_was_told_is_not_asked_for() -> None:
@@ -283,6 +291,7 @@ def test_dialplan_tells_of_a_choice_what_is_read_of_it() -> None:
     }  # fmt: skip
     assert template.keys() == choice().fields.keys() - {"Event", "UserEvent"}
     asked = {field: f"${{{variable}}}" for variable, field in VARIABLES.items()}
+    assert asked.pop("At") == "${CR_CHOSEN}"
     assert asked | {"Plan": template["Plan"]} == template
     assert re.findall(r"[(,]CR_PATH=(\w+)", dialplan) == ["service", "failsafe"]
 
