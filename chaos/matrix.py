@@ -18,7 +18,7 @@ CALL_BACK_S: Final = 30.0
 
 
 class Stage(StrEnum):
-    """Where a call is when the fault strikes; each is entered by an event of the dialplan."""
+    """Where a call is when the fault strikes; each is entered by an event of the PBX."""
 
     ANSWERED = "just answered"
     MENU = "in the menu"

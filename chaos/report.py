@@ -288,7 +288,9 @@ def _how() -> Iterator[str]:
     yield f"""## How it is measured
 
 Each cell: a real Asterisk, the service as a process of its own, and telephones that speak a tone each. Two callers
-are brought to the stage, told by events of the dialplan; the fault strikes; a third caller rings 0.2 s later.
+are brought to the stage, told by the PBX's events; the fault strikes; a third caller rings 0.2 s later. Of a plan
+that begins with a dial the PBX tells nothing before its INVITE is out: there "digit pressed" is that moment, and
+"agency ringing" is when a telephone rings.
 
 - A caller is lost who does not, within {SERVED_S:g} s of the fault, hear a human and be heard by him, or who does not
   hear him any more when the fault is over.

@@ -1,4 +1,4 @@
-"""How a caller comes to each stage. All waits are for events of the dialplan, with a limit."""
+"""How a caller comes to each stage. All waits are for events of the PBX, with a limit."""
 
 from __future__ import annotations
 
