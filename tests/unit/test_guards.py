@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from callrouter.asterisk.handed import Handed
 from callrouter.calls.session import Exit
 from callrouter.storage.figures_daily import FigureDays
 from callrouter.wiring.calls import Calls
@@ -34,7 +35,8 @@ async def test_call_whose_counting_fails_is_consulted_for_as_any_other(monkeypat
         raise KeyError("a defect")
 
     session: Any = SimpleNamespace(args=(), env={})
-    await calls(_came=counted, sessions=SimpleNamespace(serve=serve))._serve(session)
+    given: Any = {"handed": Handed(), "_unsure": lambda: False, "sessions": SimpleNamespace(serve=serve)}
+    await calls(_came=counted, **given)._serve(session)
     assert served == [came]
 
 
