@@ -19,7 +19,7 @@ import structlog
 from callrouter.asterisk import variables as v
 from callrouter.asterisk.ami import AmiAnswer, AmiEvent, AmiRefused, AmiUnavailable
 from callrouter.asterisk.handed import Handed
-from callrouter.asterisk.living import NOTHING
+from callrouter.asterisk.living import variables_in
 
 log = structlog.get_logger(__name__)
 
@@ -128,8 +128,7 @@ class Choices:
 
 def known_of(event: AmiEvent) -> dict[str, str]:
     """Return what a channel's answer to Status with VARIABLES tells, under the names of the dialplan's event."""
-    told = (text.partition("=") for text in event.all("Variable"))
-    return {VARIABLES[name]: "" if value in NOTHING else value for name, _, value in told if name in VARIABLES}
+    return {VARIABLES[name]: value for name, value in variables_in(event).items() if name in VARIABLES}
 
 
 def _cut(value: str) -> bool:

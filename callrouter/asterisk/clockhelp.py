@@ -24,7 +24,7 @@ import structlog
 
 from callrouter.asterisk import variables as v
 from callrouter.asterisk.ami import AmiAnswer, AmiEvent, AmiRefused, AmiUnavailable
-from callrouter.asterisk.living import NOTHING
+from callrouter.asterisk.living import variables_in
 from callrouter.calls.live import Stage
 
 log = structlog.get_logger(__name__)
@@ -279,8 +279,7 @@ class ClockHelp:
 
 
 def _channel(event: AmiEvent) -> _Channel:
-    said = dict(text.partition("=")[::2] for text in event.all("Variable"))
-    value = {name: "" if (text := said.get(name, "")) in NOTHING else text for name in _ASKED.split(",")}
+    value = dict.fromkeys(_ASKED.split(","), "") | variables_in(event)
     fields = event.fields
     return _Channel(
         fields.get("Channel", ""),

@@ -14,6 +14,12 @@ NOTHING = frozenset(("", "(null)"))
 """What the PBX tells of a variable that a channel does not have: in some answers the one, in others the other."""
 
 
+def variables_in(event: AmiEvent) -> dict[str, str]:
+    """Return the variables of a channel in an answer to Status, by name; empty where it does not have one."""
+    told = (text.partition("=") for text in event.all("Variable"))
+    return {name: "" if value in NOTHING else value for name, _, value in told}
+
+
 def living_calls(status: AmiAnswer) -> frozenset[UUID]:
     """Return every call that has a channel. Raises Unseen where one channel's call cannot be read.
 

@@ -11,7 +11,7 @@ import structlog
 from callrouter.asterisk import variables as v
 from callrouter.asterisk.ami import AmiAnswer, AmiEvent
 from callrouter.asterisk.dialplan import away_of, known_area
-from callrouter.asterisk.living import NOTHING, ringing_legs
+from callrouter.asterisk.living import ringing_legs, variables_in
 from callrouter.calls.board import Board, Seen
 from callrouter.calls.lines import caller_number, decoded, microseconds
 from callrouter.calls.live import Stage
@@ -300,8 +300,7 @@ def _seen(call: UUID, fields: dict[str, str]) -> Seen:
 
 
 def _from_status(event: AmiEvent) -> Seen | None:
-    told = (text.partition("=") for text in event.all("Variable"))
-    values = {name: "" if value in NOTHING else value for name, _, value in told}
+    values = variables_in(event)
     if not values.get(v.CALL) or not values.get(v.STAGE):
         return None
     stage = Stage(values[v.STAGE])
