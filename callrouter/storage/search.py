@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from sqlalchemy import (
     ColumnElement,
+    FromClause,
     Select,
     and_,
     bindparam,
@@ -44,13 +45,13 @@ def ordered_page(statement: Select[Any], wanted: IncidentFilter, *, postgresql: 
     if wanted.changed_since is not None:
         # What changed lately is little and new. By the order of the list the planner would go through all of it.
         opened = opened + literal_column("0")
-    return statement.order_by(opened.desc(), _i.number.desc()).limit(max(1, min(wanted.limit, MAX_PAGE)))
+    return statement.order_by(opened.desc(), _i.number.desc()).limit(_rows(wanted))
 
 
 def _led(statement: Select[Any], wanted: IncidentFilter, *, postgresql: bool) -> _Found:
     """Join the table that leads, and return by which of its columns the page is ordered."""
     if wanted.numbers is not None:
-        return _by_number(statement, wanted.numbers)
+        return _by_number(statement, wanted.numbers, wanted)
     if wanted.words is not None:
         return _by_words(statement, asked_words(wanted.words), postgresql=postgresql)
     if wanted.agency is not None:
@@ -63,8 +64,12 @@ def _led(statement: Select[Any], wanted: IncidentFilter, *, postgresql: bool) ->
     return statement, _i.opened_at
 
 
-def _by_number(statement: Select[Any], numbers: tuple[str, ...]) -> _Found:
-    called = [select(_c.incident, _c.opened_at).where(_c.number == one, _c.direction == "in") for one in numbers]
+def _rows(wanted: IncidentFilter) -> int:
+    return max(1, min(wanted.limit, MAX_PAGE))
+
+
+def _by_number(statement: Select[Any], numbers: tuple[str, ...], wanted: IncidentFilter) -> _Found:
+    called = [_calls_of(one, wanted) for one in numbers]
     # What stood in From, of a call of which a trunk asserts another number. "Where it is not empty": as below.
     called.append(
         select(_c.incident, _c.opened_at).where(
@@ -86,6 +91,29 @@ def _by_number(statement: Select[Any], numbers: tuple[str, ...]) -> _Found:
     )
     found = union_all(*called, told).subquery("of_number").c
     return statement.where(found.incident == _i.id), found.opened_at
+
+
+def _calls_of(number: str, wanted: IncidentFilter) -> Select[Any]:
+    """Return the calls from a number that a page can show: of the thousands of a prank caller the newest alone.
+
+    All of them where something else is asked of their incidents, which is only known when those are looked up.
+    """
+
+    def calls(table: FromClause) -> Select[Any]:
+        c = table.c
+        return select(c.incident, c.opened_at).where(c.number == number, c.direction == "in")
+
+    found = calls(t.call)
+    if wanted.words is not None or wanted.changed_since is not None or _conditions(wanted):
+        return found
+    # Of the moment of the page's last row all are left: it is their incidents that are in order.
+    counted = t.call.alias()
+    newest = calls(counted).with_only_columns(counted.c.opened_at).order_by(counted.c.opened_at.desc())
+    for before in (wanted.until, wanted.after and wanted.after.opened):
+        if before is not None:
+            newest = newest.where(counted.c.opened_at < before)
+    last = newest.offset(_rows(wanted) - 1).limit(1).scalar_subquery()
+    return found.where(_c.opened_at >= func.coalesce(last, 0))
 
 
 def _by_words(statement: Select[Any], asked: list[str], *, postgresql: bool) -> _Found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -163,6 +164,31 @@ async def test_pages_go_on_over_incidents_of_one_moment_and_of_others(database: 
         await store(database, given_opened())
     assert [id_ for id_ in seen if id_ in ids] == [ids[n] for n in (8, 7, 6, 5, 4, 3, 2, 1, 0)]
     assert len(seen) == len(set(seen))
+
+
+async def test_pages_of_a_number_go_on_over_calls_of_one_moment_and_leave_none_out(database: Database) -> None:
+    moments = [0, 0, 0, 1, 1, 2, 3, 3, 3]
+    for n, moment in enumerate(moments):
+        call = uuid4()
+        await store(database, given_opened(call, number=("081234567890", "+6281234567890")[n % 2]))
+        of = (t.incident, t.incident.c.id == incident_id(call)), (t.call, t.call.c.id == call)
+        for table, this in of:
+            await execute(database, update(table).where(this).values(opened_at=1_000_000 * (1 + moment)))
+    await store(database, given_opened(uuid4(), number="0341777"))
+    reader = Incidents(database)
+    wanted = IncidentFilter(numbers=("081234567890", "+6281234567890"))
+    all_of_them = await reader.page(wanted)
+    assert [one.opened for one in all_of_them] == [1_000_000 * (1 + moment) for moment in reversed(moments)]
+    for limit in (1, 2, 4):
+        seen: list[UUID] = []
+        after = None
+        while page := await reader.page(replace(wanted, limit=limit, after=after)):
+            assert len(page) <= limit
+            seen += [one.id for one in page]
+            after = OpenedPlace(page[-1].opened, page[-1].number)
+        assert seen == [one.id for one in all_of_them]
+    until = await reader.page(replace(wanted, until=3_000_000, limit=2))
+    assert until == [one for one in all_of_them if one.opened < 3_000_000][:2]
 
 
 async def test_what_is_read_for_listeners_names_the_agencies(database: Database) -> None:
