@@ -17,6 +17,8 @@ from callrouter.incidents.model import incident_id
 
 MAX_CALLS: Final = 5_000
 """More are not shown; they are served all the same."""
+MAX_OVER: Final = 1_000
+"""Calls that have ended and are known not to come back; one of them is asked about only while it ends."""
 SLICE: Final = 5
 """Calls that are told of in one go after a look at the PBX: a follower may need 0.3 ms for one."""
 _RINGS: Final = frozenset({Stage.AGENCY, Stage.OPERATOR})
@@ -93,6 +95,7 @@ class Board:
         self._by_linkedid: dict[str, UUID] = {}
         self._followers: list[Follower] = []
         self._untold: dict[UUID, None] = {}
+        self._over: dict[UUID, None] = {}
         self.overflow = 0
 
     def follow(self, follower: Follower) -> None:
@@ -135,7 +138,7 @@ class Board:
 
     def moved(self, seen: Seen) -> None:
         """A call came to another stage (or was first seen)."""
-        entry = self._take(seen)
+        entry = self._take(seen) if seen.call not in self._over else None
         if entry is not None:
             self._tell(entry)
 
@@ -228,7 +231,13 @@ class Board:
             self._tell(entry)
 
     def ended(self, call: UUID) -> None:
-        """The call has left the PBX."""
+        """The PBX says that the call has left it: no picture that was taken before brings it back."""
+        self._over[call] = None
+        if len(self._over) > MAX_OVER:
+            del self._over[next(iter(self._over))]
+        self._remove(call)
+
+    def _remove(self, call: UUID) -> None:
         entry = self._calls.pop(call, None)
         self._untold.pop(call, None)
         if entry is not None:
@@ -255,10 +264,10 @@ class Board:
         Followers are told of what differs, of SLICE calls at once: of more when the loop has served others.
         ringing: by a call's linkedid, the channels of its callees and their endpoints
         """
-        picture = {one.call: one for one in seen}
+        picture = {one.call: one for one in seen if one.call not in self._over}
         gone = [entry.seen for call, entry in self._calls.items() if call not in picture]
         for one in gone:
-            self.ended(one.call)
+            self._remove(one.call)
         new = [one for call, one in picture.items() if call not in self._calls]
         moved = [
             (entry.seen, one)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from callrouter.calls import board as board_module
-from callrouter.calls.board import SLICE, Board, Contradictions, Seen
+from callrouter.calls.board import MAX_OVER, SLICE, Board, Contradictions, Seen
 from callrouter.calls.live import LiveCall, Stage
 from callrouter.incidents.model import incident_id
 from tests.unit.calls.given import CALL, OTHER, us
@@ -225,6 +225,31 @@ def test_whole_picture_adds_what_was_missed_and_takes_away_what_has_gone() -> No
     assert differing(board.reset([])) == (0, 1)
 
 
+def test_whole_picture_does_not_bring_back_a_call_that_ended_while_it_was_taken() -> None:
+    board = Board()
+    board.moved(seen(CALL))
+    board.ended(CALL)
+    assert not board.reset([seen(CALL)])
+    board.moved(seen(CALL))
+    assert len(board) == 0
+
+
+def test_call_that_one_picture_lacked_is_shown_again_by_the_next() -> None:
+    board = Board()
+    board.moved(seen(CALL))
+    board.reset([])
+    board.reset([seen(CALL)])
+    assert only(board).call == CALL
+
+
+def test_of_calls_that_are_over_the_latest_are_known() -> None:
+    board = Board()
+    for n in range(MAX_OVER + 1):
+        board.ended(UUID(int=n))
+    board.reset([seen(UUID(int=0)), seen(UUID(int=MAX_OVER))])
+    assert only(board).call == UUID(int=0)
+
+
 def test_whole_picture_keeps_who_rings_so_that_he_can_still_be_freed() -> None:
     board = ringing()
     board.chose(CALL, "fire")
@@ -245,6 +270,7 @@ class AnyEvents(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.board = Board()
+        self.over: set[UUID] = set()
 
     @rule(one=SEEN)
     def moved(self, one: Seen) -> None:
@@ -266,12 +292,13 @@ class AnyEvents(RuleBasedStateMachine):
     @rule(call=CALLS)
     def ended(self, call: UUID) -> None:
         self.board.ended(call)
+        self.over.add(call)
         assert not self.board.known(call)
 
     @rule(picture=st.lists(SEEN, max_size=4))
     def reset(self, picture: list[Seen]) -> None:
         self.board.reset(picture)
-        assert {call.call for call in self.board.live()} == {one.call for one in picture}
+        assert {call.call for call in self.board.live()} == {one.call for one in picture} - self.over
 
     @rule(channel=CHANNELS, link=LINKS)
     def caller_hangs_up(self, channel: str, link: str) -> None:
