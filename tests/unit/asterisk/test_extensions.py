@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from callrouter.asterisk.plan_codec import MAX_PLAN_CHARS, encode
 from callrouter.asterisk.render import MAX_STEPS
-from callrouter.asterisk.variables import CONTEXTS, EVENT_DOORBELL, MODULES
+from callrouter.asterisk.variables import CONTEXTS, DIAL, EVENT_DOORBELL, MODULES
 from callrouter.calls.lines import MAX_LINE
 from callrouter.calls.menu import menu_data
 from callrouter.prompts.texts import needed
@@ -109,6 +109,7 @@ def test_every_step_that_a_plan_can_have_is_known_to_the_dialplan(steps: list[Pr
         "r", 5, 1, "c",
     )  # fmt: skip
     kinds = {step.split(",")[0] for step in encode(plan).split("!")}
+    assert not any(kind.startswith(DIAL) for kind in kinds - {DIAL}), "it would be taken for a dial and a choice"
     by_transfer = {"operator"}  # callrouter-transfer-to puts it into a plan
     head = {"plan"}  # read by callrouter-plan
     dials = {"_dial!"}  # behind it stands what the caller chose
@@ -313,6 +314,21 @@ def test_head_of_a_plan_is_read_part_by_part(steps: list[Priority]) -> None:
 def test_plan_that_is_told_fits_into_one_function_of_the_pbx() -> None:
     """The PBX cuts what a function gives at 4,096 bytes (VAR_BUF_SIZE), and BASE64_ENCODE() makes four of three."""
     assert 4 * -(-(1 + MAX_PLAN_CHARS) // 3) < 4_096
+
+
+def test_cause_of_a_try_is_that_of_the_leg_that_was_dialled(dialplan: Path) -> None:
+    """The keys name the dialling channel, too, where the PBX has rung it: its cause is the 200 of its telephone."""
+    lines = priorities(dialplan.read_text())
+    asked = [n for n, p in enumerate(lines) if "HANGUPCAUSE(${" in p.arguments]
+    assert [lines[n].context for n in asked] == ["callrouter-attempt", "callrouter-party-kept", "callrouter-callback"]
+    for n in asked:
+        keys, leg, none = ((p.application, p.arguments) for p in lines[n - 3 : n])
+        assert keys == ("Set", "CR_KEYS=${HANGUPCAUSE_KEYS()}")
+        first = "${CUT(CR_KEYS,\\,,1)}"
+        assert leg == ("Set", f'CR_LEG=${{CUT(CR_KEYS,\\,,${{IF($["{first}"="${{CHANNEL(name)}}"]?2:1)}})}}')
+        assert none == ("GotoIf", '$["${CR_LEG}"=""]?judge')
+        assert "HANGUPCAUSE(${CR_LEG},tech)" in lines[n].arguments
+        assert lines[n + 1].label == "judge"
 
 
 # ---------------------------------------------------------------- what a caller sends
