@@ -141,7 +141,7 @@ def _filters(asked: _Asked, times: int) -> Iterator[IncidentFilter]:
 
 async def _numbers(database: Database) -> list[str]:
     async def ask(connection: AsyncConnection) -> list[str]:
-        some = "SELECT number FROM call TABLESAMPLE SYSTEM (1) WHERE number <> '' LIMIT 500"
+        some = "SELECT number FROM call TABLESAMPLE SYSTEM (1) REPEATABLE (112) WHERE number <> '' LIMIT 500"
         most = "SELECT number FROM call WHERE number LIKE '0857%' GROUP BY number ORDER BY count(*) DESC LIMIT 50"
         return [*await connection.scalars(text(some)), *await connection.scalars(text(most))]
 
