@@ -18,7 +18,7 @@ from callrouter.incidents.model import incident_id
 MAX_CALLS: Final = 5_000
 """More are not shown; they are served all the same."""
 MAX_OVER: Final = 1_000
-"""Calls that have ended and are known not to come back; one of them is asked about only while it ends."""
+"""Calls whose end is remembered: a picture of the PBX that still has them is older than it by moments only."""
 SLICE: Final = 5
 """Calls that are told of in one go after a look at the PBX: a follower may need 0.3 ms for one."""
 _RINGS: Final = frozenset({Stage.AGENCY, Stage.OPERATOR})

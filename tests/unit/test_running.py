@@ -21,7 +21,7 @@ async def main():
         print("begun", flush=True)
         await asyncio.Event().wait()
     finally:
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.2)  # its end takes a while, in which the second signal comes
         pathlib.Path(sys.argv[1]).write_text("ended")
 
 run(main())
